@@ -1,0 +1,207 @@
+"""Cards: from a definition's template, a widget and its data to the markup inside the card."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jinja2 import TemplateSyntaxError, pass_context
+from jinja2.environment import Template
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from glance.cards import lint
+from glance.cards.helpers import offered
+from glance.cards.marks import Icon, Marks
+from glance.cards.sandbox import BUDGET, MAX_TEXT, Budget, CardEnvironment, TooMuch
+from glance.errors import GlanceError
+from glance.model import Widget
+
+_TIMED = frozenset({"now", "month", "agenda", "is_new"})
+TIME_STEP_S = 60
+# Height of a card in px: 48 a row less the gap of 12, the head of 36, the foot of 12 and the border.
+_ROW_PX, _GAP_PX, _FRAME_PX = 48, 12, 50
+_KEPT = 400
+
+__all__ = ["Card", "CardError", "CardRenderer", "Drawable"]
+
+
+class CardError(GlanceError):
+    """A template that fails; `line` is the line in card.html (1 where it is not known)."""
+
+    title = "The card cannot be drawn"
+
+    def __init__(self, sentence: str, line: int = 1) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
+class Drawable(Protocol):
+    """What of a definition the renderer needs; `version` changes whenever the template or the schema of the params does."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def template(self) -> str: ...
+    @property
+    def trusted(self) -> bool: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A drawn card: what goes into `.w-body`, and the quiet words beside the title (`{% set aside = … %}` in the template)."""
+
+    body: Markup
+    aside: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    template: Template
+    defaults: Mapping[str, Any]
+    timed: bool
+
+
+class CardRenderer:
+    """Renders cards; safe for several threads.
+
+    `icon(name, cls)` draws an icon, `image_url(url)` gives the address of a picture on Glance's own route (None: no pictures),
+    `clock` gives Unix seconds, `base` is the path Glance is served under (GLANCE_PUBLIC_URL), without a trailing slash.
+    """
+
+    def __init__(
+        self,
+        icon: Icon,
+        image_url: Callable[[str], str] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        base: str = "",
+        has_icon: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._environment = CardEnvironment()
+        self._base = base
+        self._compiled: dict[tuple[str, str], _Compiled] = {}
+        self._lock = threading.Lock()
+        helpers = offered(Marks(icon), image_url, clock, has_icon)
+        self._environment.globals.update(helpers)
+        self._environment.globals.update(fit=_fit, action=self._action())
+        for name in ("markdown", "clean_html", "number", "bytes", "duration", "percent", "ago", "link", "plain"):
+            self._environment.filters[name] = helpers[name]
+        self._names = frozenset(self._environment.globals)
+
+    def body(self, definition: Drawable, widget: Widget, data: Any) -> Markup:
+        """The markup inside the card; CardError with a sentence and a line where the template fails."""
+        return self.card(definition, widget, data).body
+
+    def card(self, definition: Drawable, widget: Widget, data: Any) -> Card:
+        """The markup inside the card and the words beside its title."""
+        compiled = self._compile(definition)
+        context = compiled.template.new_context(
+            {
+                "data": data,
+                "params": {**compiled.defaults, **{k: v for k, v in widget.params.items() if v is not None}},
+                "widget": {
+                    "id": widget.id,
+                    "title": widget.title,
+                    "slug": widget.custom_widget,
+                    "w": widget.place.w,
+                    "h": widget.place.h,
+                    "version": widget.version,
+                },
+                BUDGET: Budget(),
+            }
+        )
+        parts: list[str] = []
+        length = 0
+        try:
+            for part in compiled.template.root_render_func(context):
+                length += len(part)
+                if length > MAX_TEXT:
+                    raise TooMuch("The card is longer than 512 KB.")
+                parts.append(part)
+        except Exception as error:
+            # Whatever a template does wrong belongs on the card as a sentence, never as a trace.
+            raise CardError(_sentence(error), _line_of(error, compiled.template)) from error
+        aside = context.vars.get("aside")
+        return Card(Markup("".join(parts).strip()), "" if aside is None else str(aside))
+
+    def check(self, definition: Drawable) -> tuple[int, str] | None:
+        """The first fault of a definition's template as (line, sentence); None where it can be used."""
+        return lint.fault(self._environment, definition.template, definition.trusted, self._names)
+
+    def step_s(self, definition: Drawable) -> int | None:
+        """How long a drawn card stays right while its data does not change: 60 s where the template asks for the time, else None."""
+        return TIME_STEP_S if self._compile(definition).timed else None
+
+    def _compile(self, definition: Drawable) -> _Compiled:
+        key = (definition.slug, definition.version)
+        found = self._compiled.get(key)
+        if found is not None:
+            return found
+        try:
+            template = self._environment.from_string(definition.template)
+            names = set(lint.names_in(self._environment.parse(definition.template)))
+        except TemplateSyntaxError as error:
+            reason = str(error.message).rstrip(".")
+            raise CardError(f"The template of {definition.slug} cannot be read: {reason}.", error.lineno) from error
+        found = _Compiled(template, _defaults(definition.params), bool(names & _TIMED))
+        with self._lock:
+            if len(self._compiled) >= _KEPT:
+                self._compiled.clear()
+            self._compiled[key] = found
+        return found
+
+    def _action(self) -> Callable[..., str]:
+        """The helper `action(what)`: where a form of the card posts to."""
+
+        @pass_context
+        def action(context: Context, what: str = "save") -> str:
+            return f"{self._base}/widgets/{context['widget']['id']}/{what}"
+
+        return action
+
+
+@pass_context
+def _fit(context: Context, row_px: float, used_px: float = 0, least: int = 1) -> int:
+    """How many rows of that height fit into the card beside what is used already; never fewer than `least`."""
+    widget = context.get("widget")
+    height = widget.get("h", 6) if isinstance(widget, Mapping) else 6
+    room = _ROW_PX * height - _GAP_PX - _FRAME_PX - used_px
+    return max(int(least), int(room // max(1.0, row_px)))
+
+
+def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of a params schema, for widgets saved before a param existed."""
+    properties: Any = schema.get("properties")
+    if not isinstance(properties, Mapping):
+        return {}
+    return {
+        name: part["default"] for name, part in properties.items() if isinstance(part, Mapping) and "default" in part
+    }
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong in a template, for its author."""
+    if isinstance(error, TooMuch):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "The card calls itself without end."
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    return f"The card could not be drawn: {text.rstrip('.')}."
+
+
+def _line_of(error: Exception, template: Template) -> int:
+    """The line of the template that the error came from; 1 where it cannot be told."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,228 @@
+"""The environment in which card templates run: autoescaping, sandboxed, and bounded in time and size.
+
+A template gets plain JSON data and the helpers, nothing else. What a card may use up is counted in a `Budget`: steps of loops and
+characters written. Without it `{% for %}` in `{% for %}` or a text doubled in a loop would hold a thread or fill the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from jinja2 import nodes, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import ChainableUndefined, Context, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+from markupsafe import escape
+
+from glance.formats import NOTHING
+
+MAX_STEPS = 100_000
+MAX_WRITTEN = 2 * 1024 * 1024
+MAX_TEXT = 512 * 1024
+MAX_RANGE = 1000
+# Names no template can write: what counts must not be within its reach.
+BUDGET = "<budget>"
+_COUNTED = "<counted>"
+_BOUNDED = "<bounded>"
+# `data.items` is a field, `data.items()` the method: in a call the method goes by a name that no field can have by accident.
+_CALLED = {f"<{name}>": name for name in ("get", "items", "keys", "values")}
+# Filters that make much out of little, or that call what they are given by name.
+_NOT_OFFERED = ("center", "format", "filesizeformat", "indent", "pprint", "urlize", "wordwrap", "xmlattr", "attr")
+
+
+class TooMuch(Exception):
+    """A card that uses more than it may; the text says of what."""
+
+
+class Budget:
+    """What one rendering may still use."""
+
+    __slots__ = ("steps", "written")
+
+    def __init__(self) -> None:
+        self.steps = MAX_STEPS
+        self.written = MAX_WRITTEN
+
+    def step(self, count: int = 1) -> None:
+        """Count steps of loops; TooMuch when they run out."""
+        self.steps -= count
+        if self.steps < 0:
+            raise TooMuch(f"The card loops more than {MAX_STEPS} times.")
+
+    def write(self, count: int) -> None:
+        """Count characters written, also those into a variable; TooMuch when they run out."""
+        self.written -= count
+        if self.written < 0:
+            raise TooMuch("The card writes more than 2 MB on its way.")
+
+
+class Missing(ChainableUndefined):
+    """A field that is not there: empty, false, and so is everything below it."""
+
+
+def bounded_text(value: Any) -> Any:
+    """The value, unless it is a text or list beyond what a card may hold."""
+    if isinstance(value, (str, bytes, list, tuple)) and len(value) > MAX_TEXT:
+        raise TooMuch("The card makes a text longer than 512 KB.")
+    return value
+
+
+@pass_context
+def _counted(context: Context, value: Any, cost: int) -> Iterator[Any]:
+    """What a loop goes over, each step counted with the text in the loop's body; null is nothing to go over."""
+    budget = context.get(BUDGET)
+    items: Iterable[Any] = () if value is None else value
+    for item in items:
+        if isinstance(budget, Budget):
+            budget.step()
+            budget.write(cost)
+        yield item
+
+
+@pass_context
+def _range(context: Context, *bounds: int) -> range:
+    """`range`, of at most 1000 numbers, counted."""
+    found = range(*(int(bound) for bound in bounds))
+    if len(found) > MAX_RANGE:
+        raise TooMuch(f"range() of a card gives at most {MAX_RANGE} numbers.")
+    budget = context.get(BUDGET)
+    if isinstance(budget, Budget):
+        budget.step(len(found))
+    return found
+
+
+@pass_context
+def _finalize(context: Context, value: Any) -> Any:
+    """How a value is written: null as a dash, true and false as words; everything counted."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else value if isinstance(value, Undefined) else str(value)
+    budget = context.get(BUDGET)
+    if isinstance(budget, Budget) and isinstance(text, str):
+        budget.write(len(text))
+    return text
+
+
+def _body_size(node: nodes.For) -> int:
+    """Characters of plain text in a loop's body, inner loops left out: they count their own."""
+    found = 0
+    queue: list[nodes.Node] = [*node.body]
+    while queue:
+        part = queue.pop()
+        if isinstance(part, nodes.TemplateData):
+            found += len(part.data)
+        if not isinstance(part, nodes.For):
+            queue.extend(part.iter_child_nodes())
+    return found
+
+
+class _Counting(NodeTransformer):
+    """Puts counting filters around what loops go over and around joined texts; tells methods of dicts from fields."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        """`for x in items` becomes `for x in items|<counted>(size of the body)`."""
+        size = nodes.Const(_body_size(node), lineno=node.lineno)
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, _COUNTED, [size], [], None, None, lineno=node.lineno)
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
+        """`x.items()` asks for the method of dicts, never for a field."""
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Getattr) and f"<{node.node.attr}>" in _CALLED:
+            node.node.attr = f"<{node.node.attr}>"
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        """`a ~ b` becomes `(a ~ b)|<bounded>`."""
+        self.generic_visit(node)
+        return nodes.Filter(node, _BOUNDED, [], [], None, None, lineno=node.lineno)
+
+
+class CardEnvironment(ImmutableSandboxedEnvironment):
+    """The sandbox of card templates: a field of the data comes before a method of the same name (`data.items` is the field)."""
+
+    intercepted_binops = frozenset(["*", "**", "+", "%"])
+
+    def __init__(self) -> None:
+        super().__init__(autoescape=True, undefined=Missing, trim_blocks=True, lstrip_blocks=True, finalize=_finalize)
+        for name in _NOT_OFFERED:
+            self.filters.pop(name, None)
+        self.filters.update(
+            {_COUNTED: _counted, _BOUNDED: bounded_text, "replace": _bounded_replace, "join": _bounded_join}
+        )
+        for name in ("lipsum", "cycler", "dict"):
+            self.globals.pop(name, None)
+        self.globals["range"] = _range
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Parse, then wrap what loops go over and what joins texts in counting filters."""
+        tree = super()._parse(source, name, filename)
+        counted: nodes.Template = _Counting().visit(tree)
+        return counted
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`data.name`: the field of that name, in a call the method of dicts, else what the sandbox allows."""
+        if isinstance(obj, Mapping):
+            if attribute in obj:
+                return obj[attribute]
+            if attribute in _CALLED:
+                return getattr(obj, _CALLED[attribute])
+            return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, _CALLED.get(attribute, attribute))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """`*`, `**`, `+` and `%`, refused where the result would be huge."""
+        if operator == "**":
+            raise SecurityError("The operator ** is not offered in cards.")
+        if operator == "%" and isinstance(left, (str, bytes)):
+            raise SecurityError("Text formatting with % is not offered in cards; use the helpers.")
+        if operator == "*":
+            for one, other in ((left, right), (right, left)):
+                if (
+                    isinstance(one, (str, bytes, list, tuple))
+                    and isinstance(other, int)
+                    and len(one) * other > MAX_TEXT
+                ):
+                    raise TooMuch("The card makes a text longer than 512 KB.")
+        return bounded_text(super().call_binop(context, operator, left, right))
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """No text formatting by methods: a width in a format can ask for any amount of memory."""
+        if isinstance(obj, str) and attr in (
+            "format",
+            "format_map",
+            "center",
+            "ljust",
+            "rjust",
+            "zfill",
+            "expandtabs",
+            "replace",
+        ):
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+
+def _bounded_replace(value: Any, old: str, new: str, count: int | None = None) -> Any:
+    """`replace`, with a bounded result."""
+    text = value if isinstance(value, str) else "" if value is None or isinstance(value, Undefined) else str(value)
+    found = text.count(old) if count is None else min(text.count(old), count)
+    if len(text) + found * max(0, len(new) - len(old)) > MAX_TEXT:
+        raise TooMuch("The card makes a text longer than 512 KB.")
+    return text.replace(old, new, -1 if count is None else count)
+
+
+def _bounded_join(value: Any, separator: str = "", attribute: str | None = None) -> Any:
+    """`join`, with a bounded result; what is joined is escaped unless it is markup already."""
+    items = [] if value is None or isinstance(value, Undefined) else list(value)
+    if attribute is not None:
+        items = [item.get(attribute) if isinstance(item, Mapping) else None for item in items]
+    texts = [NOTHING if item is None else escape(item) for item in items]
+    between = escape(separator)
+    if sum(map(len, texts)) + len(between) * len(texts) > MAX_TEXT:
+        raise TooMuch("The card makes a text longer than 512 KB.")
+    return between.join(texts)

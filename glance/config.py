@@ -1,0 +1,160 @@
+"""Settings from the environment, read once at the start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from glance.errors import SettingError
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILT_IN_WIDGETS = ROOT / "widgets"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. Names are those of the environment without GLANCE_; see docs/settings.md."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    data: Path = Path("data")
+    widgets: tuple[Path, ...] = ()
+    mqtt_url: str = ""
+    mqtt_topics: tuple[str, ...] = ("#",)
+    password: str = ""
+    api_token: str = ""
+    auth: str = "password"
+    auth_none_ok: bool = False
+    proxy_header: str = "Remote-User"
+    trusted_proxies: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    public_url: str = ""
+    secret_key: str = ""
+    raw_days: int = 7
+    rollup_days: int = 400
+    max_mb: int = 2000
+    log_level: str = "info"
+    log_format: str = "text"
+
+    @property
+    def widget_folders(self) -> tuple[Path, ...]:
+        """The built-in folder of definitions, then the owner's."""
+        return (BUILT_IN_WIDGETS, *self.widgets)
+
+    @property
+    def is_loopback(self) -> bool:
+        """True where only this computer can connect."""
+        return is_loopback_host(self.host)
+
+
+def is_loopback_host(host: str) -> bool:
+    """True for localhost and loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read GLANCE_* (or GLANCE_*_FILE); SettingError names the one that is wrong."""
+    env = _Env(os.environ if environ is None else environ)
+    settings = Settings(
+        host=env.text("HOST", "127.0.0.1"),
+        port=env.whole("PORT", 8080, 0, 65535),
+        data=Path(env.text("DATA", "data")).expanduser(),
+        widgets=tuple(Path(part).expanduser() for part in env.text("WIDGETS", "").split(":") if part),
+        mqtt_url=env.text("MQTT_URL", ""),
+        mqtt_topics=tuple(part.strip() for part in env.text("MQTT_TOPICS", "#").split(",") if part.strip()),
+        password=env.text("PASSWORD", ""),
+        api_token=env.text("API_TOKEN", ""),
+        auth=env.choice("AUTH", "password", ("password", "proxy", "none")),
+        auth_none_ok=env.switch("AUTH_NONE_OK"),
+        proxy_header=env.text("PROXY_HEADER", "Remote-User"),
+        trusted_proxies=env.networks("TRUSTED_PROXIES"),
+        allowed_hosts=env.items("ALLOWED_HOSTS"),
+        public_url=env.url("PUBLIC_URL"),
+        secret_key=env.text("SECRET_KEY", ""),
+        raw_days=env.whole("RAW_DAYS", 7, 1, 36500),
+        rollup_days=env.whole("ROLLUP_DAYS", 400, 1, 36500),
+        max_mb=env.whole("MAX_MB", 2000, 10, 10_000_000),
+        log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning")),
+        log_format=env.choice("LOG_FORMAT", "text", ("text", "json")),
+    )
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Refuse combinations that would be unsafe."""
+    if settings.auth == "none" and not settings.is_loopback and not settings.auth_none_ok:
+        raise SettingError(
+            "GLANCE_AUTH=none is only for loopback addresses; set GLANCE_HOST=127.0.0.1, or GLANCE_AUTH_NONE_OK=1 if you mean it."
+        )
+    if settings.auth == "proxy" and not settings.trusted_proxies:
+        raise SettingError("GLANCE_AUTH=proxy needs GLANCE_TRUSTED_PROXIES, the addresses whose user name is believed.")
+    for folder in settings.widgets:
+        if not folder.is_dir():
+            raise SettingError(f"GLANCE_WIDGETS names {folder}, which is not a folder.")
+
+
+class _Env:
+    """GLANCE_* by short name, each also from the file that GLANCE_*_FILE names."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, default: str) -> str:
+        key = f"GLANCE_{name}"
+        file = self._environ.get(f"{key}_FILE")
+        if file:
+            try:
+                return Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingError(f"{key}_FILE names a file that cannot be read: {error}.") from error
+        return self._environ.get(key, "").strip() or default
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        raw = self.text(name, str(default))
+        if not raw.isascii() or not raw.isdigit() or not low <= int(raw) <= high:
+            raise SettingError(f"GLANCE_{name} must be a whole number from {low} to {high}.")
+        return int(raw)
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        raw = self.text(name, default).lower()
+        if raw not in allowed:
+            raise SettingError(f"GLANCE_{name} must be one of: {', '.join(allowed)}.")
+        return raw
+
+    def switch(self, name: str) -> bool:
+        raw = self.text(name, "0").lower()
+        if raw not in ("0", "1", "true", "false", "yes", "no"):
+            raise SettingError(f"GLANCE_{name} must be 1 or 0.")
+        return raw in ("1", "true", "yes")
+
+    def items(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip().lower() for part in self.text(name, "").split(",") if part.strip())
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        found = self.items(name)
+        for item in found:
+            try:
+                ip_network(item, strict=False)
+            except ValueError:
+                raise SettingError(
+                    f"GLANCE_{name} must be a comma-separated list of addresses or networks such as 172.18.0.0/16."
+                ) from None
+        return found
+
+    def url(self, name: str) -> str:
+        raw = self.text(name, "").rstrip("/")
+        if raw:
+            parts = urlsplit(raw)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise SettingError(f"GLANCE_{name} must be an address such as https://glance.example.org.")
+        return raw

@@ -1,0 +1,132 @@
+"""The hub: who watches which widgets, and which of them changed. It holds ids, no data."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+PAGE = "page:"
+WatchListener = Callable[[set[str]], None]
+
+
+class Mailbox:
+    """What one open page has not been told yet: a set of ids, so a burst is one repaint and a slow tab costs nothing."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._condition = threading.Condition()
+        self._marked: set[str] = set()
+        self._watched: frozenset[str] = frozenset()
+        self._closed = False
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The widgets of this page."""
+        return self._watched
+
+    def watch(self, widget_ids: Iterable[str]) -> None:
+        """From now on hear of these widgets, and of no others."""
+        before, self._watched = self._watched, frozenset(widget_ids)
+        self._hub.rewatched(before, self._watched)
+
+    def mark(self, ids: Iterable[str]) -> None:
+        """Note changed ids and wake the one who waits."""
+        with self._condition:
+            self._marked.update(ids)
+            self._condition.notify()
+
+    def take(self, timeout_s: float) -> set[str] | None:
+        """The changed ids since the last call, as soon as there are any; empty after `timeout_s`; None once closed."""
+        with self._condition:
+            if not self._marked and not self._closed:
+                self._condition.wait(timeout_s)
+            if self._closed:
+                return None
+            taken, self._marked = self._marked, set()
+            return taken
+
+    def close(self) -> None:
+        """End it and leave the hub; idempotent."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        self._hub.leave(self)
+
+
+class Hub:
+    """Tells open pages which widgets changed. Safe for any thread; marking never blocks on a reader."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._boxes: set[Mailbox] = set()
+        self._watchers: Counter[str] = Counter()
+        self._closed = False
+        self.on_watch: list[WatchListener] = []
+
+    def subscribe(self) -> Mailbox:
+        """A mailbox for one open page; close it when the page goes."""
+        box = Mailbox(self)
+        with self._lock:
+            self._boxes.add(box)
+            closed = self._closed
+        if closed:
+            box.close()
+        return box
+
+    def mark(self, widget_ids: Iterable[str]) -> None:
+        """These widgets changed: tell the pages that show them."""
+        ids = set(widget_ids)
+        with self._lock:
+            boxes = list(self._boxes)
+        for box in boxes:
+            shown = ids & box.watched
+            if shown:
+                box.mark(shown)
+
+    def mark_page(self, dashboard_slug: str) -> None:
+        """The layout or the members of a dashboard changed: every page hears `page:<slug>`."""
+        with self._lock:
+            boxes = list(self._boxes)
+        for box in boxes:
+            box.mark([PAGE + dashboard_slug])
+
+    def watched(self) -> set[str]:
+        """Every widget that is open on some page."""
+        with self._lock:
+            return set(self._watchers)
+
+    def open_pages(self) -> int:
+        """How many mailboxes are open."""
+        with self._lock:
+            return len(self._boxes)
+
+    def rewatched(self, before: frozenset[str], after: frozenset[str]) -> None:
+        """A mailbox changed what it watches."""
+        with self._lock:
+            self._watchers.update(after - before)
+            self._forget(before - after)
+            new = {widget_id for widget_id in after - before if self._watchers[widget_id] == 1}
+        for listener in self.on_watch if new else ():
+            listener(new)
+
+    def leave(self, box: Mailbox) -> None:
+        """A mailbox closed."""
+        with self._lock:
+            if box in self._boxes:
+                self._boxes.discard(box)
+                self._forget(box.watched)
+
+    def close(self) -> None:
+        """Close every mailbox, so that each socket ends; idempotent."""
+        with self._lock:
+            self._closed = True
+            boxes = list(self._boxes)
+        for box in boxes:
+            box.close()
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        for widget_id in ids:
+            self._watchers[widget_id] -= 1
+            if self._watchers[widget_id] <= 0:
+                del self._watchers[widget_id]

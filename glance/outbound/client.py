@@ -1,0 +1,178 @@
+"""One fetch's HTTP client: logins, redirects followed by hand, the limit per host, the trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from glance.errors import FetchError
+from glance.model import Exchange
+from glance.outbound.answer import Answer
+from glance.outbound.ask import Ask, checked_method, default_headers, encoded_body
+from glance.outbound.auth import Session, Sessions, expired_statuses, fixed_headers, kind_of
+from glance.outbound.faults import from_status
+from glance.outbound.masking import Mask
+from glance.outbound.memory import Lanes
+from glance.outbound.send import Sender
+from glance.outbound.target import parse, parse_tls
+
+MAX_BYTES = 5_000_000
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Client:
+    """The HttpClient of one fetch. `exchanges` lists what was asked and what came, secrets hidden, in the order of ending."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        lanes: Lanes,
+        sessions: Sessions,
+        *,
+        deadline: float,
+        secrets: tuple[str, ...],
+        now: Callable[[], float],
+    ) -> None:
+        self.exchanges: list[Exchange] = []
+        self.deadline = deadline
+        self.mask = Mask(secrets)
+        self._sender = sender
+        self._lanes = lanes
+        self._sessions = sessions
+        self._now = now
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+        json: Any = None,
+        auth: Mapping[str, Any] | None = None,
+        tls: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+        max_bytes: int | None = None,
+        follow_redirects: bool = True,
+        expect_ok: bool = True,
+    ) -> Answer:
+        """Send one request and read its answer whole; every failure is a FetchError with a sentence.
+
+        `expect_ok=False` returns answers of any status. `max_bytes` (default 5 MB) counts what decoding unpacked.
+        """
+        try:
+            data, heads = encoded_body(method, body, json, default_headers(headers or {}))
+            left_s = self.deadline - time.monotonic()
+            budget_s = max(0.001, left_s if timeout_s is None else min(left_s, timeout_s))
+            ask = Ask(
+                method=checked_method(method),
+                target=parse(url),
+                headers=heads,
+                body=data,
+                tls=parse_tls(tls),
+                deadline=time.monotonic() + budget_s,
+                budget_s=budget_s,
+                max_bytes=MAX_BYTES if max_bytes is None else max_bytes,
+            )
+            answer = self._authorised(ask, auth, follow_redirects)
+            if expect_ok and not 200 <= answer.status < 300:
+                credentials = kind_of(auth) != "none" or ask.target.userinfo is not None
+                raise self._refusal(answer, credentials)
+        except FetchError as error:
+            raise self._masked(error) from error.__cause__
+        return answer
+
+    def _authorised(self, ask: Ask, auth: Mapping[str, Any] | None, follow: bool) -> Answer:
+        """Send with credentials; a session that has run out is opened again, once."""
+        if auth is None or kind_of(auth) != "session":
+            return self._follow(ask.with_headers(fixed_headers(auth, ask.target.userinfo)), follow)
+        session = self._session(ask, auth, None)
+        answer = self._follow(ask.with_headers(session.headers), follow)
+        if answer.status in expired_statuses(auth):
+            session = self._session(ask, auth, session)
+            answer = self._follow(ask.with_headers(session.headers), follow)
+        return answer
+
+    def _session(self, ask: Ask, auth: Mapping[str, Any], stale: Session | None) -> Session:
+        """The session of `auth`, from memory or by its login request, under the same deadline and TLS rule."""
+
+        def send(
+            method: str, url: str, headers: Mapping[str, str], body: bytes | None, accept: tuple[int, ...]
+        ) -> Answer:
+            heads = default_headers(headers)
+            # Redirects are not followed here: the cookie comes with the answer to the login itself.
+            answer = self._exchange(
+                replace(ask, method=checked_method(method), target=parse(url), headers=heads, body=body)
+            )
+            if not 200 <= answer.status < 400 and answer.status not in accept:
+                raise self._refusal(answer, True)
+            return answer
+
+        return self._sessions.get(auth, ask.target.url, send, ask.deadline - time.monotonic(), stale)
+
+    def _follow(self, ask: Ask, follow: bool) -> Answer:
+        """Send, and follow redirects: at most 5, credentials only within the same server."""
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._exchange(ask)
+            location = answer.headers.get("location")
+            if not follow or answer.status not in _REDIRECTS or not location:
+                return answer
+            ask = ask.redirected(answer.status, location, self.mask)
+        raise FetchError(
+            f"{ask.target.host} redirects more than {MAX_REDIRECTS} times; check the address.", kind="redirects"
+        )
+
+    def _exchange(self, ask: Ask) -> Answer:
+        """One request, one answer, one line in the trace."""
+        at, began = self._now(), time.monotonic()
+        lane, host = ask.target.lane, ask.target.host
+        try:
+            with self._lanes.enter(lane, host, ask.deadline, ask.budget_s):
+                try:
+                    answer = self._sender.send(ask)
+                except FetchError as error:
+                    if error.kind == "timeout":
+                        self._lanes.timed_out(lane)
+                    raise
+                self._lanes.answered(lane)
+        except FetchError as error:
+            self._trace(ask, at, began, error=self.mask.text(error.sentence))
+            raise
+        answer.took_s = time.monotonic() - began
+        answer.mask = self.mask.text
+        self._trace(ask, at, began, answer=answer)
+        return answer
+
+    def _trace(
+        self, ask: Ask, at: float, began: float, *, answer: Answer | None = None, error: str | None = None
+    ) -> None:
+        """Add a line for explain."""
+        kept = answer is not None and answer.not_modified
+        exchange = Exchange(
+            at=at,
+            method=ask.method,
+            url=self.mask.url(ask.target.url),
+            status=None if answer is None else 304 if kept else answer.status,
+            size_bytes=None if answer is None else len(answer.body),
+            took_s=time.monotonic() - began,
+            error=error,
+            not_modified=kept,
+        )
+        self.exchanges.append(exchange)
+
+    def _refusal(self, answer: Answer, with_credentials: bool) -> FetchError:
+        """The FetchError for an answer whose status is not a success."""
+        target = parse(answer.url)
+        return from_status(answer.status, answer.headers, target, self._now(), with_credentials=with_credentials)
+
+    def _masked(self, error: FetchError) -> FetchError:
+        """The same error without secrets in its sentence."""
+        return FetchError(
+            self.mask.text(error.sentence),
+            kind=error.kind,
+            http_status=error.http_status,
+            retry_after_s=error.retry_after_s,
+        )

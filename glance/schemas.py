@@ -1,0 +1,146 @@
+"""JSON Schema (draft 2020-12) with sentences that name the place and never repeat the input."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+Fault = tuple[str, str]
+TYPES = {
+    "object": "an object",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+MAX_FAULTS = 20
+
+
+def faults(schema: Mapping[str, Any], value: Any) -> list[Fault]:
+    """What does not fit, as (dotted path, sentence without subject); empty where everything does."""
+    found: list[Fault] = []
+    for error in _validator(json.dumps(schema, sort_keys=True)).iter_errors(value):
+        found.extend(_say(error))
+        if len(found) >= MAX_FAULTS:
+            break
+    return found
+
+
+def schema_fault(schema: Mapping[str, Any]) -> Fault | None:
+    """What is wrong with a schema itself, as (dotted path within it, sentence), or None."""
+    from jsonschema import Draft202012Validator, SchemaError  # late: 38 ms and some MB that not every start needs
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return _path(error.path), f"is not a valid JSON Schema: {error.validator} does not hold"
+    return None
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant, or None."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return found[0] if found else None
+
+
+@lru_cache(maxsize=256)
+def _validator(schema_text: str) -> Any:
+    from jsonschema import Draft202012Validator, FormatChecker  # late: see above
+
+    checker = FormatChecker(formats=())
+    for name, fits in FORMATS.items():
+        checker.checks(name)(lambda value, fits=fits: not isinstance(value, str) or fits(value))
+    return Draft202012Validator(json.loads(schema_text), format_checker=checker)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+FORMATS: dict[str, Callable[[str], bool]] = {
+    "url": _is_url,
+    "uri": _is_url,
+    "timezone": lambda text: text in available_timezones(),
+    "color": lambda text: re.fullmatch(r"#[0-9a-fA-F]{6}", text) is not None,
+    "date": _is_date,
+}
+FORMAT_SENTENCES = {
+    "url": "must be an address that starts with http:// or https://",
+    "uri": "must be an address that starts with http:// or https://",
+    "timezone": "must be a time zone such as Europe/Berlin",
+    "color": "must be a colour such as #08667c",
+    "date": "must be a date such as 2026-02-03",
+}
+
+
+def _path(parts: Iterable[Any]) -> str:
+    return ".".join(str(part) for part in parts)
+
+
+def _say(error: Any) -> list[Fault]:
+    """One jsonschema error as faults; keywords without a sentence of their own get a general one."""
+    path = _path(error.absolute_path)
+    limit = error.validator_value
+    if error.validator == "required":
+        missing = next(name for name in limit if name not in error.instance and f"'{name}'" in error.message)
+        return [(f"{path}.{missing}".lstrip("."), "is missing")]
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        extra = [name for name in error.instance if name not in known]
+        return [(f"{path}.{name}".lstrip("."), _unknown(name, known)) for name in extra]
+    if error.validator in ("anyOf", "oneOf"):
+        return [(path, "does not have one of the possible forms")]
+    return [(path, _sentence(error.validator, limit, error.schema))]
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    meant = closest(name, known)
+    return f"is not known; did you mean {meant}?" if meant else "is not known"
+
+
+def _sentence(keyword: str, limit: Any, schema: Mapping[str, Any]) -> str:
+    if keyword == "type":
+        names = [limit] if isinstance(limit, str) else list(limit)
+        return "must be " + " or ".join(TYPES.get(name, name) for name in names)
+    if keyword == "enum":
+        return "must be one of: " + ", ".join(str(item) for item in limit)
+    if keyword == "pattern":
+        return str(schema.get("pattern_help") or "does not have the expected form")
+    if keyword == "format":
+        return FORMAT_SENTENCES.get(limit, "does not have the expected form")
+    if keyword == "minLength" and limit == 1:
+        return "must not be empty"
+    return {
+        "const": f"must be {limit}",
+        "minimum": f"must be at least {limit}",
+        "maximum": f"must be at most {limit}",
+        "exclusiveMinimum": f"must be more than {limit}",
+        "exclusiveMaximum": f"must be less than {limit}",
+        "multipleOf": f"must be a multiple of {limit}",
+        "minLength": f"must have at least {limit} characters",
+        "maxLength": f"must have at most {limit} characters",
+        "minItems": f"must have at least {limit} item{'s' if limit != 1 else ''}",
+        "maxItems": f"must have at most {limit} items",
+        "uniqueItems": "must not name anything twice",
+    }.get(keyword, "does not fit")

@@ -1,0 +1,113 @@
+// Charts with uPlot: <div class="plot" data-plot><script type="application/json">{"series": [{"label", "unit", "points": [[t, v]]}], "range"}</script></div>.
+const DASH = [null, [7, 4], [2, 4], [10, 3, 2, 3]], SWATCH = ['', '5 2.5', '2 2.5', '6 2 1 2'], SVG = 'http://www.w3.org/2000/svg';
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'], MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const charts = new Map();
+const probe = document.createElement('i');
+probe.hidden = true;
+document.body.append(probe);
+const ink = name => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
+const two = n => String(n).padStart(2, '0');
+const hm = t => { const d = new Date(t * 1000); return two(d.getHours()) + ':' + two(d.getMinutes()); };
+const when = t => { const d = new Date(t * 1000); return `${DAYS[d.getDay()]} ${d.getDate()} ${MONTHS[d.getMonth()]}, ${hm(t)}`; };
+const unitOf = unit => (unit ? (unit === '°' ? '°' : ' ' + unit) : '');
+function digits(v) { const a = Math.abs(v); return a >= 100 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : String(+v.toFixed(2)); }
+
+function read(host) {
+  try { return JSON.parse(host.querySelector('script[type="application/json"]').textContent); } catch { return { series: [] }; }
+}
+
+// All series on one axis of times; a time that one of them does not have is no gap in it (undefined), a null is.
+function columns(series) {
+  const times = [...new Set(series.flatMap(s => s.points.map(p => p[0])))].sort((a, b) => a - b);
+  const at = new Map(times.map((t, i) => [t, i]));
+  return [times, ...series.map(s => {
+    const column = new Array(times.length);
+    for (const [t, v] of s.points) column[at.get(t)] = v;
+    return column;
+  })];
+}
+
+function swatch(index) {
+  const svg = document.createElementNS(SVG, 'svg'), path = document.createElementNS(SVG, 'path');
+  svg.setAttribute('class', 'swatch'); svg.setAttribute('viewBox', '0 0 14 6');
+  path.setAttribute('d', 'M0 3h14'); path.setAttribute('stroke-dasharray', SWATCH[index % 4]);
+  svg.append(path);
+  return svg;
+}
+
+function tipFor(host, chart) {
+  const k = chart.plot.cursor.idx, tip = chart.tip;
+  if (k == null || chart.plot.cursor.left < 0) { tip.hidden = true; return; }
+  const time = document.createElement('time');
+  time.textContent = when(chart.plot.data[0][k]);
+  const rows = chart.series.map((s, i) => {
+    const row = document.createElement('div'), value = document.createElement('b'), v = chart.plot.data[i + 1][k];
+    row.className = 'c' + (i % 4 + 1);
+    value.textContent = v == null ? 'no data' : digits(v) + unitOf(s.unit);
+    row.append(swatch(i), s.label ?? '', value);
+    return row;
+  });
+  tip.replaceChildren(time, ...rows);
+  tip.hidden = false;
+  const x = chart.plot.cursor.left + 44, flip = x + tip.offsetWidth + 16 > host.clientWidth;
+  tip.style.left = Math.max(0, flip ? x - tip.offsetWidth - 20 : x + 12) + 'px';
+  tip.style.top = '8px';
+}
+
+function options(host, chart, span_s) {
+  const font = '11px ' + getComputedStyle(document.body).fontFamily, unit = chart.series[0]?.unit;
+  const label = t => span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
+  const short = unit && /^[°%]/.test(unit) ? unit[0] : '';
+  return {
+    width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, 10, 0, 0],
+    cursor: { points: { size: 7, width: 2 }, drag: { x: false, y: false } }, legend: { show: false },
+    scales: { y: { range: (_, low, high) => (low == null ? [0, 1] : uPlot.rangeNum(low, high === low ? low + 1 : high, 0.1, true)) } },
+    axes: [
+      { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, ts) => ts.map(label) },
+      { stroke: () => ink('--ink-3'), font, size: 40, gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => digits(v) + short) },
+    ],
+    series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: DASH[i % 4], points: { show: false }, spanGaps: false }))],
+    hooks: { setCursor: [() => chart.plot && tipFor(host, chart)] },
+  };
+}
+
+function draw(host) {
+  const { series = [] } = read(host), data = columns(series), known = charts.get(host);
+  const shape = JSON.stringify(series.map(s => [s.label, s.unit]));
+  const span_s = (data[0].at(-1) ?? 0) - (data[0][0] ?? 0);
+  if (known && known.shape === shape && known.span === label(span_s)) { known.plot.setData(data); return; }
+  known?.plot.destroy();
+  const chart = known ?? { tip: document.createElement('div') };
+  Object.assign(chart, { series, shape, span: label(span_s), plot: null });
+  chart.tip.className = 'tip';
+  chart.tip.hidden = true;
+  chart.plot = new uPlot(options(host, chart, span_s), data, host);
+  host.append(chart.tip);
+  if (!known) {
+    charts.set(host, chart);
+    new ResizeObserver(() => host.clientWidth && chart.plot.setSize({ width: host.clientWidth, height: Math.max(10, host.clientHeight) })).observe(host);
+  }
+}
+function label(span_s) { return span_s <= 172800 ? 'hours' : span_s <= 864000 ? 'days' : 'dates'; }
+
+function all() {
+  for (const [host, chart] of charts) if (!host.isConnected) { chart.plot.destroy(); charts.delete(host); }
+  for (const host of document.querySelectorAll('[data-plot]')) if (!charts.has(host)) draw(host);
+}
+
+document.addEventListener('glance:data', event => draw(event.target));
+document.addEventListener('glance:theme', () => charts.forEach(chart => chart.plot.redraw(false)));
+matchMedia('(prefers-color-scheme: light)').addEventListener('change', () => charts.forEach(chart => chart.plot.redraw(false)));
+document.addEventListener('htmx:after:swap', all);
+document.addEventListener('keydown', event => {
+  const chart = charts.get(event.target), step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!chart) return;
+  if (event.key === 'Escape') chart.plot.setCursor({ left: -10, top: -10 });
+  if (!step) return;
+  event.preventDefault();
+  const last = chart.plot.data[0].length - 1, jump = Math.max(1, Math.round(last / 72));
+  const next = Math.max(0, Math.min(last, (chart.plot.cursor.idx ?? last) + step * jump));
+  chart.plot.setCursor({ left: chart.plot.valToPos(chart.plot.data[0][next], 'x'), top: 40 });
+});
+document.addEventListener('focusout', event => charts.get(event.target)?.plot.setCursor({ left: -10, top: -10 }));
+all();

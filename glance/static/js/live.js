@@ -1,0 +1,138 @@
+// The page's one socket: what it has, what it hears, how it comes back; and what happens while there is none.
+const bar = document.getElementById('live');
+const LOST_AFTER_MS = 8000, SILENT_MS = 12000, CONNECT_MS = 1500, POLL_MS = 15000;
+
+if (bar) {
+  const main = document.getElementById('main');
+  const conn = document.querySelector('.conn'), banner = document.querySelector('[data-banner]');
+  let connection = null, state = 'none', heard = Date.now(), lostAt = 0, tried = 0, polled = Date.now(), polling = false;
+
+  const have = () => [...document.querySelectorAll('.grid > .w')].map(card => [card.id.slice(2), card.dataset.v]);
+  const clock = ms => new Date(ms).toTimeString().slice(0, 5);
+
+  function show(next, text) {
+    if (next === state && !text) return;
+    state = next;
+    document.documentElement.dataset.conn = next;
+    conn.dataset.conn = next;
+    const words = text ?? { live: 'Live', wait: 'Reconnecting', off: 'Offline' }[next];
+    conn.querySelector('[data-conn-text]').textContent = words;
+    const facts = document.querySelector('[data-conn-state]');
+    if (facts) facts.textContent = next === 'off' ? 'Lost at ' + clock(lostAt) : words;
+    if (next === 'off') banner.querySelector('[data-banner-text]').textContent = `Lost the server at ${clock(lostAt)}. Values shown are the last ones received.`;
+    banner.hidden = next !== 'off';
+  }
+
+  function listening() {
+    heard = Date.now();
+    lostAt = 0;
+    show('live');
+  }
+
+  function lost() {
+    lostAt ||= Date.now();
+    if (state === 'live' || state === 'none') show('wait');
+  }
+
+  document.addEventListener('htmx:ws:before:connection', event => { connection = event.detail.connection; });
+  document.addEventListener('htmx:ws:after:connection', event => {
+    connection = event.detail.connection;
+    connection.socket.send(JSON.stringify({ page: main.dataset.page, have: Object.fromEntries(have()) }));
+    heard = Date.now();
+  });
+  document.addEventListener('htmx:ws:close', event => {
+    if (event.detail.code === 4403 || event.detail.code === 4404) { location.reload(); return; }
+    // Every place is taken: ask seldom, and poll meanwhile.
+    if (event.detail.code === 1013) { event.detail.connection.attempt = 8; event.detail.connection.config.reconnectMaxDelay = POLL_MS; }
+    tried = Date.now();
+    lost();
+  });
+  document.addEventListener('htmx:ws:before:message:incoming', event => {
+    listening();
+    const text = event.detail.message.data;
+    if (text[0] !== '{') return;
+    event.detail.cancelled = true;
+    const told = JSON.parse(text);
+    if (told.page && told.page !== main.dataset.page) reloadGrid();
+  });
+
+  // A socket that has died without saying so is declared closed; hx-ws then opens a new one after its shortest pause.
+  function again() {
+    if (!connection?.socket) return;
+    clearTimeout(connection.timer);
+    connection.attempt = 0;
+    tried = Date.now();
+    connection.socket.dispatchEvent(new CloseEvent('close', { code: 1006 }));
+  }
+
+  async function poll() {
+    if (polling) return;
+    polling = true;
+    polled = Date.now();
+    try {
+      const since = have().map(pair => pair.join(':')).join(',');
+      const answer = await fetch(`${bar.dataset.fragments}?since=${encodeURIComponent(since)}`, { headers: { 'HX-Request': 'true' }, signal: AbortSignal.timeout(10000) });
+      if (answer.status === 401 || answer.status === 404) { location.reload(); return; }
+      if (!answer.ok) return;
+      if (answer.status === 200) await htmx.swap({ sourceElement: bar, target: bar, swap: 'innerHTML swapEmpty:false', text: await answer.text() });
+      lostAt = 0;
+      heard = Date.now();
+      if (connection?.socket?.readyState !== WebSocket.OPEN) show('live', 'Every 15 s');
+      if (answer.headers.get('Glance-Page') !== main.dataset.page) await reloadGrid();
+    } catch {
+      lost();
+    } finally {
+      polling = false;
+    }
+  }
+
+  // Another layout: the new positions first, then the cards, each kept where it is the same.
+  let reloading = false;
+  async function reloadGrid() {
+    if (reloading) return;
+    reloading = true;
+    try {
+      const answer = await fetch(location.pathname + location.search, { headers: { Accept: 'text/html' } });
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      const files = doc => [...doc.querySelectorAll('head script[src], head link[rel="stylesheet"]:not([data-layout])')].map(e => e.getAttribute('src') ?? e.getAttribute('href')).join();
+      const link = fresh.querySelector('link[data-layout]'), former = document.querySelector('link[data-layout]');
+      if (!link || !fresh.getElementById('grid') || files(fresh) !== files(document)) { location.reload(); return; }
+      if (link.getAttribute('href') !== former.getAttribute('href')) {
+        const next = document.createElement('link');
+        next.rel = 'stylesheet';
+        next.dataset.layout = '';
+        next.href = link.getAttribute('href');
+        await new Promise(done => { next.onload = next.onerror = done; former.after(next); });
+        former.remove();
+      }
+      main.dataset.page = fresh.getElementById('main').dataset.page;
+      await htmx.swap({ sourceElement: main, target: '#grid', swap: 'outerMorph', text: fresh.getElementById('grid').outerHTML });
+      await htmx.swap({ sourceElement: main, target: '#tabs', swap: 'outerMorph', text: fresh.getElementById('tabs').outerHTML });
+      document.title = fresh.title;
+    } finally {
+      reloading = false;
+    }
+  }
+  document.addEventListener('glance:page', reloadGrid);
+
+  function check() {
+    const now = Date.now(), socket = connection?.socket, open = socket?.readyState === WebSocket.OPEN;
+    if (open && now - heard > SILENT_MS) { lost(); again(); }
+    if (socket?.readyState === WebSocket.CONNECTING && now - tried > CONNECT_MS * 2) again();
+    if (lostAt && now - lostAt > LOST_AFTER_MS && state === 'wait') show('off');
+    if (!open && now - polled > POLL_MS) poll();
+    const last = document.querySelector('[data-conn-heard]');
+    if (last?.closest(':popover-open')) last.textContent = Math.round((now - heard) / 1000) + ' s ago';
+  }
+  document.addEventListener('glance:tick', check);
+
+  function wake() {
+    if (document.hidden) return;
+    const silent = Date.now() - heard > 6500;
+    if (silent || connection?.socket?.readyState !== WebSocket.OPEN) again();
+  }
+  document.addEventListener('visibilitychange', wake);
+  addEventListener('online', wake);
+  addEventListener('focus', wake);
+  addEventListener('pageshow', event => { if (event.persisted) location.reload(); });
+}

@@ -1,0 +1,220 @@
+"""The database: pooled readers, one locked writer, migrations by user_version."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from glance.errors import SettingError, Unavailable
+from glance.store import migrations
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 5000
+MAX_IDLE_READERS = 8
+
+
+class Database:
+    """One SQLite file in WAL mode; safe for any number of threads.
+
+    `read()` lends a connection; `write()` is one transaction on the single writer, joined by an inner `write()` of the same
+    thread. Both turn SQLite's failures into Unavailable with a sentence.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "glance.db"
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._write_lock = threading.RLock()
+        self._depth = 0
+        self._restructures = False
+        self.structure = 0
+        self._closed = False
+        _make_folder(folder)
+        try:
+            self._writer = self._connect()
+            self._prepare()
+        except sqlite3.Error as error:
+            raise SettingError(f"{self.path} cannot be used: {_sentence(error)}") from error
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Lend a reading connection."""
+        con = self._lend()
+        try:
+            yield con
+        except sqlite3.Error as error:
+            con.close()
+            raise _unavailable(error) from error
+        except BaseException:
+            self._give_back(con)
+            raise
+        else:
+            self._give_back(con)
+
+    @contextmanager
+    def write(self, *, structure: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction on the writer: committed at the end, rolled back on any exception.
+
+        `structure` says that dashboards, widgets or definitions change: `self.structure` grows, and what was made from them
+        (lists of widgets, whole pages) is made anew.
+        """
+        with self._write_lock:
+            self._restructures |= structure
+            if self._depth:
+                yield self._writer
+                return
+            if self._closed:
+                raise Unavailable("Glance is stopping.")
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._depth = 1
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException as error:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                if isinstance(error, sqlite3.IntegrityError):
+                    raise
+                if isinstance(error, sqlite3.Error):
+                    raise _unavailable(error) from error
+                raise
+            finally:
+                self._depth = 0
+                if self._restructures:
+                    self._restructures = False
+                    self.structure += 1
+
+    def close(self) -> None:
+        """Close every connection; idempotent."""
+        with self._write_lock, self._readers_lock:
+            self._closed = True
+            for con in (*self._readers, self._writer):
+                con.close()
+            self._readers.clear()
+
+    def size_bytes(self) -> int:
+        """Bytes of the file and its log."""
+        return sum(p.stat().st_size for p in (self.path, self.path.with_name("glance.db-wal")) if p.exists())
+
+    def check_writable(self) -> None:
+        """Raise Unavailable where nothing can be written now."""
+        with self.write() as con:
+            con.execute(
+                "INSERT INTO preferences (name, value) VALUES ('ready', '1') ON CONFLICT (name) DO UPDATE SET value = value"
+            )
+
+    def _connect(self) -> sqlite3.Connection:
+        con = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000)
+        con.row_factory = sqlite3.Row
+        con.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        con.execute("PRAGMA foreign_keys = ON")
+        con.execute("PRAGMA synchronous = NORMAL")
+        return con
+
+    def _lend(self) -> sqlite3.Connection:
+        with self._readers_lock:
+            if self._readers:
+                return self._readers.pop()
+            if self._closed:
+                raise Unavailable("Glance is stopping.")
+        try:
+            con = self._connect()
+            con.execute("PRAGMA query_only = ON")
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+        return con
+
+    def _give_back(self, con: sqlite3.Connection) -> None:
+        with self._readers_lock:
+            if not self._closed and len(self._readers) < MAX_IDLE_READERS:
+                self._readers.append(con)
+                return
+        con.close()
+
+    def _prepare(self) -> None:
+        known = migrations.steps()[-1][0]
+        found = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
+        if found > known:
+            raise SettingError(
+                f"{self.path} was written by a newer Glance (its version is {found}, this Glance knows {known}): "
+                "start the newer Glance, or put back a copy from the backups folder."
+            )
+        if found:
+            problem = self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise sqlite3.DatabaseError("database disk image is malformed")
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        if 0 < found < known:
+            self._copy(found)
+        for version, sql in migrations.steps():
+            if version > found:
+                self._step(version, sql)
+        os.chmod(self.path, 0o600)
+
+    def _copy(self, version: int) -> None:
+        """Keep a copy of the old file before it is upgraded."""
+        backups = self.folder / "backups"
+        backups.mkdir(mode=0o700, exist_ok=True)
+        target = backups / f"glance-v{version}-{time.strftime('%Y%m%d-%H%M%S')}.db"
+        self._writer.execute("VACUUM INTO ?", (str(target),))
+        os.chmod(target, 0o600)
+        log.info("Kept a copy of the database as %s before upgrading it.", target.name)
+
+    def _step(self, version: int, sql: str) -> None:
+        """Run one migration in one transaction (executescript would commit by itself)."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _statements(sql):
+                self._writer.execute(statement)
+            self._writer.execute(f"PRAGMA user_version = {version:d}")
+            self._writer.execute("COMMIT")
+        except BaseException:
+            self._writer.execute("ROLLBACK")
+            raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"GLANCE_DATA names {folder}, which cannot be made: {error.strerror}.") from error
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """Split a script at the ends of statements, as SQLite itself sees them."""
+    buffer = ""
+    for line in sql.splitlines(keepends=True):
+        buffer += line
+        if sqlite3.complete_statement(buffer):
+            yield buffer
+            buffer = ""
+    if buffer.strip():
+        yield buffer
+
+
+def _sentence(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return "The database is locked by another program; nothing was changed. Close it and try again."
+    if "readonly" in text or "read-only" in text:
+        return "The database is read-only; nothing was changed. Check who owns the data folder."
+    if "full" in text:
+        return "The disk is full; nothing was changed. Free some space and try again."
+    if "malformed" in text or "not a database" in text or "corrupt" in text:
+        return "The database file is damaged; nothing was changed. Put back a copy from the backups folder."
+    if "unable to open" in text:
+        return "The database file cannot be opened; check who owns the data folder."
+    return f"The database refused: {text}."
+
+
+def _unavailable(error: sqlite3.Error) -> Unavailable:
+    log.warning("Database: %s", error)
+    return Unavailable(_sentence(error))

@@ -1,0 +1,46 @@
+"""POST /api/custom-widgets/<slug>/execute: run a definition, with or without the cache of a widget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glance.errors import Conflict
+from glance.web import runtime
+from glance.web.api import schemas
+from glance.web.api.data import Answer, enveloped, forward_of, last_view
+from glance.web.api.definitions import TAG
+from glance.web.api.routing import need, route
+
+
+@route(
+    "POST",
+    "/api/custom-widgets/<slug>/execute",
+    scope="read",
+    tag=TAG,
+    summary="Run a custom widget",
+    body=schemas.EXECUTE,
+    body_example={"widget_instance_id": "5f0c2a9b11de", "force_refresh": False},
+    failures=(409, 502, 504),
+    answers={200: ("The data with its age.", schemas.ref("Envelope"))},
+)
+def execute(slug: str, body: dict[str, Any]) -> Answer:
+    """With `widget_instance_id` the widget's stored answer is used and kept; its saved params apply unless `params` are given
+    for this call. Without it the source is asked each time and nothing is stored. Forcing needs the scope `refresh`, giving
+    params `write`."""
+    params, widget_id = body.get("params"), body.get("widget_instance_id")
+    force = body.get("force_refresh", False)
+    if params is not None:
+        need("write")
+    if force:
+        need("refresh")
+    rt = runtime()
+    definition = rt.definitions.get(slug)
+    if widget_id is None:
+        view = rt.refresher.execute(definition, rt.placing.whole_params(definition, params or {}))
+        return enveloped(view, stored=False)
+    widget = rt.widgets.get(widget_id)
+    if widget.custom_widget != slug:
+        raise Conflict(f"This widget is made of another custom widget, {widget.custom_widget}.")
+    whole = None if params is None else rt.placing.whole_params(definition, params, widget)
+    forward = "request" if force else "miss" if params is not None else forward_of(last_view(widget))
+    return enveloped(rt.refresher.get(widget, force=force, params=whole), forward=forward)

@@ -1,0 +1,34 @@
+"""The application: every part of the web, the door first."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from glance.config import ROOT
+from glance.runtime import Runtime
+from glance.web import api, assets, door, fragments, images, pages, plain, problems, settings, sockets, welcome
+
+FOLDER = ROOT / "glance"
+MAX_BODY_BYTES = 5 * 1024 * 1024
+
+
+def create_app(runtime: Runtime) -> Flask:
+    """The application around a runtime; the door comes first, so that everything behind it is closed unless it says so."""
+    app = Flask("glance", root_path=str(FOLDER), template_folder="templates", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["APPLICATION_ROOT"] = urlsplit(runtime.settings.public_url).path or "/"
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["glance"] = runtime
+    door.init_app(app, runtime)
+    problems.init_app(app, runtime)
+    assets.install(app)
+    runtime.icons.address = app.jinja_env.globals["static"]("icons.svg")
+    for part in (pages, fragments, sockets):
+        part.init_app(app, runtime)
+    api.init_app(app)
+    for blueprint in (plain.bp, settings.blueprint, images.bp):
+        app.register_blueprint(blueprint)
+    app.extensions["glance.welcome"] = welcome.welcome
+    return app

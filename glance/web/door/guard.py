@@ -1,0 +1,264 @@
+"""What stands before every view: Host, pass, proof of origin; and after it: the cookies."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+
+from glance import passwords
+from glance.config import Settings
+from glance.store.owner import KEEP_S, Owner
+from glance.web.door import access, csrf
+from glance.web.door.access import CSRF_COOKIE, SESSION_COOKIE, Access, Pass
+from glance.web.door.hosts import Hosts
+from glance.web.door.limits import Attempts
+from glance.web.door.peer import client_key
+
+log = logging.getLogger(__name__)
+
+# Every other endpoint needs a pass. Static files hold nothing of the owner's; the health routes keep their details to themselves.
+OPEN = frozenset({"static", "healthz", "readyz", "door.login", "door.sign_in", "door.setup", "door.set_up"})
+OPEN_TO_LOCAL = frozenset({"metrics"})
+
+CODE_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+SHORT_TOKEN = 20
+
+
+class Misdirected(HTTPException):
+    """421: the Host header names a machine that Glance does not know itself by (RFC 9110 §15.5.20)."""
+
+    code = 421
+    description = (
+        "Glance does not answer to this name. If it is yours, add it to GLANCE_ALLOWED_HOSTS, "
+        "or set GLANCE_PUBLIC_URL to the address you open."
+    )
+
+
+class Door:
+    """Everything the door of one application knows; times are the clock's, in seconds."""
+
+    def __init__(self, settings: Settings, owner: Owner, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings = settings
+        self.owner = owner
+        self.clock = clock
+        self.hosts = Hosts(settings)
+        self.access = Access(settings, owner)
+        self.by_address = Attempts(free=5, window_s=300, pause_s=300)
+        self.overall = Attempts(free=30, window_s=60, pause_s=60)
+        letters = [secrets.choice(CODE_LETTERS) for _ in range(12)]
+        self.setup_code = "-".join("".join(letters[at : at + 4]) for at in (0, 4, 8))
+
+    def wait_s(self) -> float:
+        """Begin a try at the password or the setup code: 0, or the seconds until this address (or anyone) may try again."""
+        now = self.clock()
+        # The owner at the machine itself is not kept out by what others try from elsewhere.
+        waiting = 0.0 if access.is_local(request) else self.overall.wait_s("all", now)
+        return waiting or self.by_address.wait_s(client_key(request.remote_addr or ""), now)
+
+    def tries_left(self) -> int:
+        """How many tries this address has before its pause."""
+        return self.by_address.left(client_key(request.remote_addr or ""))
+
+    def was_right(self) -> None:
+        """The try was right: its address begins anew."""
+        self.by_address.clear(client_key(request.remote_addr or ""))
+
+    def code_is(self, given: str) -> bool:
+        """Compare a setup code, however it was typed."""
+        plain = "".join(letter for letter in given.upper() if letter.isalnum())
+        return passwords.same_text(plain, self.setup_code.replace("-", ""))
+
+    def announce(self) -> None:
+        """Say at the start what the owner has to know about the door."""
+        token = self.settings.api_token
+        if token and len(token) < SHORT_TOKEN:
+            log.warning("GLANCE_API_TOKEN is short enough to be guessed; make one with: openssl rand -hex 24")
+        if self.access.first_run():
+            log.warning(
+                "No password is set yet. Open Glance on this computer to choose one; from another one give the setup code %s",
+                self.setup_code,
+            )
+
+
+def the_door() -> Door:
+    """The door of the current application."""
+    door: Door = current_app.extensions["glance.door"]
+    return door
+
+
+def init_app(app: Flask) -> None:
+    """Put the guard before and the cookies behind every view."""
+    app.before_request(_guard)
+    app.after_request(_set_cookies)
+
+
+def _guard() -> Response | None:
+    door = the_door()
+    g.passed, g.scopes, g.refusal = None, access.NO_SCOPE, None
+    environ = request.environ
+    if not door.hosts.allows(environ.get("HTTP_HOST", "")) or not door.hosts.allows(environ.get("glance.host", "")):
+        raise Misdirected()
+    is_open = request.endpoint in OPEN
+    try:
+        passed = door.access.identify(request)
+    except HTTPException as refusal:
+        if not is_open:
+            raise
+        passed, g.refusal = None, refusal
+    if passed is not None:
+        _admit(door, passed, is_open)
+        return None
+    if is_open:
+        if request.method not in csrf.SAFE_METHODS:
+            csrf.refuse_foreign(door.hosts, request)
+        return None
+    if request.endpoint in OPEN_TO_LOCAL and access.is_local(request):
+        g.scopes = frozenset({"read"})
+        return None
+    return _ask_to_sign_in(door)
+
+
+def _admit(door: Door, passed: Pass, is_open: bool) -> None:
+    if request.method not in csrf.SAFE_METHODS and passed.needs_csrf:
+        if is_open:
+            csrf.refuse_foreign(door.hosts, request)
+        else:
+            csrf.check(door.hosts, request, passed)
+    if access.is_socket(request) and passed.needs_csrf:
+        origin = request.headers.get("Origin", "")
+        if not csrf.is_ours(door.hosts, request, origin):
+            raise Forbidden(
+                "A socket opens only from Glance's own pages, or with a token. "
+                "If a proxy stands in front, set GLANCE_PUBLIC_URL to the address in the browser's bar."
+            )
+    g.passed, g.scopes = passed, passed.scopes
+    if passed.session is not None:
+        g.renew = door.owner.touch(passed.token, passed.session, request.remote_addr or "")
+
+
+def _ask_to_sign_in(door: Door) -> Response:
+    """A page goes to the login (or first-run) page, htmx is sent there, everything else gets 401 with a sentence."""
+    first = door.access.first_run()
+    page = "door.setup" if first else "door.login"
+    if "HX-Request" in request.headers:
+        came_from = urlsplit(request.headers.get("HX-Current-URL", ""))
+        target = _with_next(url_for(page), _without_root(came_from.path), came_from.query)
+        return Response(status=401, headers={"HX-Redirect": target})
+    if not csrf.is_api(request) and not access.is_socket(request) and _is_navigation():
+        wanted = (
+            (request.path, request.query_string.decode("ascii", "replace"))
+            if request.method in ("GET", "HEAD")
+            else ("", "")
+        )
+        return redirect(_with_next(url_for(page), *wanted), 303)  # type: ignore[return-value]
+    sentence = (
+        f"Glance has no password yet. Open {url_for('door.setup', _external=True)} in a browser, or set GLANCE_PASSWORD."
+        if first
+        else "Sign in, or send a token: Authorization: Bearer TOKEN."
+    )
+    raise Unauthorized(sentence, www_authenticate=WWWAuthenticate("bearer", {"realm": "Glance"}))
+
+
+def _is_navigation() -> bool:
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
+def _with_next(target: str, path: str, query: str = "") -> str:
+    wanted = f"{path}?{query}" if query else path
+    return f"{target}?next={quote(wanted, safe='/')}" if path not in ("", "/") or query else target
+
+
+def _without_root(path: str) -> str:
+    root = request.script_root
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def safe_next(target: str) -> str:
+    """Where to go after signing in: a path of this site, else the start. Kept relative to the root of Glance."""
+    parts = urlsplit(target)
+    harmless = target.startswith("/") and not target.startswith("//") and not parts.netloc and not parts.scheme
+    if not harmless or "\\" in target or any(letter < " " or letter == "\x7f" for letter in target):
+        return request.script_root + "/"
+    if parts.path in ("/login", "/setup", "/logout"):
+        return request.script_root + "/"
+    return request.script_root + target
+
+
+# Cookies
+
+
+def csrf_token() -> str:
+    """The CSRF token for forms of this answer; the cookie glance_csrf holds the same, for scripts.
+
+    Empty for a program with a token, and for the first page of somebody who need not sign in: the answer sets the cookie, and
+    until it is there the browser's own word counts. So that page is the same for everybody and is drawn only once.
+    """
+    passed: Pass | None = g.get("passed")
+    if passed is not None and (passed.way == "token" or SESSION_COOKIE not in request.cookies):
+        return ""
+    return access.csrf_for(_seed())
+
+
+def _seed() -> str:
+    """The value of the session cookie; where there is none yet, a fresh one that this answer sets. It opens nothing by itself."""
+    found = request.cookies.get(SESSION_COOKIE, "")
+    if found:
+        return found
+    if "seed" not in g:
+        g.seed = secrets.token_urlsafe(32)
+    return str(g.seed)
+
+
+def give_session(response: Response, token: str, keep: bool) -> None:
+    """Set the cookies of a session that was just opened."""
+    g.cookies_done = True
+    _set(response, SESSION_COOKIE, token, keep, httponly=True)
+    _set(response, CSRF_COOKIE, access.csrf_for(token), keep, httponly=False)
+
+
+def take_session(response: Response) -> None:
+    """Clear the cookies."""
+    g.cookies_done = True
+    for name in (SESSION_COOKIE, CSRF_COOKIE):
+        response.delete_cookie(name, path=_cookie_path(), secure=request.is_secure, samesite="Lax")
+
+
+def _set_cookies(response: Response) -> Response:
+    """Renew a session in use, give pages without one the seed of their CSRF token, and mend a lost glance_csrf."""
+    passed: Pass | None = g.get("passed")
+    if g.get("cookies_done") or (passed is not None and passed.way == "token"):
+        return response
+    if passed is not None and passed.session is not None:
+        if g.get("renew"):
+            give_session(response, passed.token, passed.session.keep)
+        elif response.mimetype == "text/html" and request.cookies.get(CSRF_COOKIE) != access.csrf_for(passed.token):
+            _set(response, CSRF_COOKIE, access.csrf_for(passed.token), passed.session.keep, httponly=False)
+    elif "seed" in g or (passed is not None and response.mimetype == "text/html"):
+        seed = _seed()
+        if "seed" in g or request.cookies.get(CSRF_COOKIE) != access.csrf_for(seed):
+            _set(response, SESSION_COOKIE, seed, keep=False, httponly=True)
+            _set(response, CSRF_COOKIE, access.csrf_for(seed), keep=False, httponly=False)
+    return response
+
+
+def _set(response: Response, name: str, value: str, keep: bool, httponly: bool) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(KEEP_S) if keep else None,
+        path=_cookie_path(),
+        secure=request.is_secure,
+        httponly=httponly,
+        samesite="Lax",
+    )
+
+
+def _cookie_path() -> str:
+    return request.script_root or "/"

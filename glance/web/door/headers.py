@@ -1,0 +1,51 @@
+"""The headers that every answer carries: what a browser may load, show and remember."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_FIXED = "default-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
+
+
+def content_security_policy(form_action: tuple[str, ...] = (), frame_src: tuple[str, ...] = ()) -> str:
+    """The policy of a page; search widgets add where their forms go, frame widgets what they show (origins)."""
+    policy = f"{_FIXED}; form-action {_sources(form_action)}"
+    return f"{policy}; frame-src {_sources(frame_src)}" if frame_src else policy
+
+
+def _sources(origins: tuple[str, ...]) -> str:
+    return " ".join(("'self'", *origins))
+
+
+PLAIN_POLICY = content_security_policy()
+
+
+def init_app(app: Flask) -> None:
+    """Put the headers on every answer; a view that has set one keeps its own."""
+    app.after_request(_finish)
+
+
+def _finish(response: Response) -> Response:
+    headers = response.headers
+    if "Content-Security-Policy" not in headers:
+        form_action, frame_src = _origins("csp_form_action"), _origins("csp_frame_src")
+        headers["Content-Security-Policy"] = (
+            content_security_policy(form_action, frame_src) if form_action or frame_src else PLAIN_POLICY
+        )
+    for name, value in ALWAYS.items():
+        if name not in headers:
+            headers[name] = value
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _origins(name: str) -> tuple[str, ...]:
+    """What a view left in `g`: origins only, so that a widget's text cannot add a directive."""
+    found = g.get(name) or ()
+    return tuple(dict.fromkeys(item for item in found if not any(letter in item for letter in " ;,'\"\r\n\t")))

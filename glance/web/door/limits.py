@@ -1,0 +1,54 @@
+"""Counting wrong tries: a few are free, then a pause. In memory, bounded, the time handed in."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Count:
+    tries: int
+    since: float
+    until: float = 0.0
+
+
+class Attempts:
+    """Tries by key (an address, or one key for all): `free` within `window_s`, then none for `pause_s`.
+
+    A try is counted when it begins, so that many at once cannot all slip through; `clear` forgets a key after a right one.
+    """
+
+    def __init__(self, free: int, window_s: float, pause_s: float, most_keys: int = 2000) -> None:
+        self.free, self.window_s, self.pause_s = free, window_s, pause_s
+        self._most_keys = most_keys
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait_s(self, key: str, now: float) -> float:
+        """Begin a try: 0 where it may go on, else the seconds until the next one may."""
+        with self._lock:
+            count = self._counts.get(key)
+            if count is None or not 0 <= now - count.since < max(self.window_s, count.until - count.since):
+                count = self._counts[key] = _Count(0, now)
+            self._counts.move_to_end(key)
+            if count.until > now:
+                return count.until - now
+            if len(self._counts) > self._most_keys:
+                self._counts.popitem(last=False)
+            count.tries += 1
+            if count.tries >= self.free:
+                count.until = now + self.pause_s
+            return 0.0
+
+    def left(self, key: str) -> int:
+        """How many tries are left before the pause."""
+        with self._lock:
+            count = self._counts.get(key)
+            return self.free if count is None else max(0, self.free - count.tries)
+
+    def clear(self, key: str) -> None:
+        """Forget a key: its try was right."""
+        with self._lock:
+            self._counts.pop(key, None)

@@ -1,0 +1,149 @@
+"""The page's one socket: the cards that changed, as out-of-band fragments; bursts merged, equal content never sent."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from flask import Blueprint, Flask, current_app
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed
+from simple_websocket.ws import Server
+
+from glance.errors import NotFound
+from glance.live import PAGE, Mailbox
+from glance.model import Widget
+from glance.runtime import Runtime
+from glance.web import door
+from glance.web.fragments import Fragments, fragments, page_version
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("sockets", __name__)
+sock = Sock()
+
+PING_S = 25
+# A sign of life, so that a page notices within seconds that its server is gone.
+BEAT, BEAT_S = '{"beat": true}', 5.0
+HELLO_S = 2.0
+# A burst of changes becomes one message: after one is sent, the next waits at least this long.
+PAUSE_S = 0.04
+MAX_MESSAGE = 32 * 1024
+RESTARTING, REVOKED, GONE = 1012, 4403, 4404
+
+
+class Wake(threading.Event):
+    """The event of a socket's reading thread; also tells `on_set`, so that a closed socket frees its sending thread at once."""
+
+    on_set: Callable[[], None] | None = None
+
+    def set(self) -> None:
+        super().set()
+        if self.on_set is not None:
+            self.on_set()
+
+
+def init_app(app: Flask, runtime: Runtime) -> None:
+    """Add the socket's route."""
+    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": PING_S, "max_message_size": 64 * 1024, "event_class": Wake}
+    app.register_blueprint(blueprint)
+
+
+@sock.route("/ws/dashboards/<slug>", bp=blueprint)
+def dashboard_socket(ws: Server, slug: str) -> None:
+    """Send what changes on a dashboard until either side leaves."""
+    rt: Runtime = current_app.extensions["glance"]
+    passed = door.check_socket()
+    mailbox = rt.hub.subscribe()
+    ws.event.on_set = lambda: None if ws.connected else mailbox.close()
+    try:
+        Talk(rt, fragments(), ws, mailbox, slug).run(lambda: door.still_holds(passed))
+    except (ConnectionClosed, OSError):
+        log.debug("A page of %s left.", slug)
+    except NotFound:
+        ws.close(GONE, "This dashboard is gone.")
+    finally:
+        ws.event.on_set = None
+        mailbox.close()
+
+
+class Talk:
+    """One open page: what it was sent, and what it has to hear."""
+
+    def __init__(self, runtime: Runtime, store: Fragments, ws: Server, mailbox: Mailbox, slug: str) -> None:
+        self._runtime = runtime
+        self._store = store
+        self._ws = ws
+        self._mailbox = mailbox
+        self._slug = slug
+        self._page = ""
+        self._sent: dict[str, str] = {}
+
+    def run(self, still_holds: Callable[[], bool]) -> None:
+        """Hear what the page has, then send whatever differs, until the hub closes or the page leaves."""
+        self._hear()
+        self._look()
+        self._ws.send(BEAT)
+        sent_at = 0.0
+        while True:
+            taken = self._mailbox.take(BEAT_S)
+            if taken is None:
+                if self._ws.connected:
+                    self._ws.close(RESTARTING, "Glance is stopping.")
+                return
+            if not still_holds():
+                self._ws.close(REVOKED, "Signed out.")
+                return
+            if not taken:
+                self._ws.send(BEAT)
+                continue
+            pause_s = sent_at + PAUSE_S - time.monotonic()
+            if pause_s > 0:
+                time.sleep(pause_s)
+            if f"{PAGE}{self._slug}" in taken:
+                self._look()
+            else:
+                self._send(self._runtime.widgets.many(taken).values())
+            sent_at = time.monotonic()
+
+    def _hear(self) -> None:
+        """The page's first message: the version of its layout and of each card it holds."""
+        text = self._ws.receive(timeout=HELLO_S)
+        try:
+            hello = json.loads(text) if text else {}
+            self._page = str(hello.get("page", ""))
+            self._sent = {str(key): str(value) for key, value in dict(hello.get("have", {})).items()}
+        except (ValueError, TypeError, AttributeError):
+            log.debug("A page of %s said something unreadable.", self._slug)
+
+    def _look(self) -> None:
+        """Which widgets are on the dashboard now; where they or their places changed, the page is told to load its grid."""
+        widgets = self._runtime.widgets.on_dashboard(self._slug)
+        if not widgets:
+            self._runtime.dashboards.get(self._slug)
+        self._mailbox.watch(widget.id for widget in widgets)
+        page = page_version(widgets)
+        if page != self._page:
+            if self._page:
+                self._ws.send(json.dumps({"page": page}))
+            self._page = page
+        self._send(widgets)
+        self._runtime.refresher.want(widgets)
+
+    def _send(self, widgets: Iterable[Widget]) -> None:
+        """The cards that the page does not have yet, in messages of at most 32 KB (one card may be longer)."""
+        cards = [card for card in self._store.now_of(list(widgets)) if self._sent.get(card.widget_id) != card.version]
+        now, batch, size = self._runtime.clock(), [], 0
+        for card in cards:
+            text = card.join(now, out_of_band=True)
+            if batch and size + len(text) > MAX_MESSAGE:
+                self._ws.send(b"\n".join(batch).decode())
+                batch, size = [], 0
+            batch.append(text)
+            size += len(text)
+        if batch:
+            self._ws.send(b"\n".join(batch).decode())
+        self._sent.update((card.widget_id, card.version) for card in cards)

@@ -1,0 +1,176 @@
+"""The first look at an empty dashboard: three ways to begin, what was found by itself, and a demo that can be taken away again."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, current_app, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from glance import formats
+from glance.cards import CardError
+from glance.definition import Definition
+from glance.errors import FetchError, GlanceError
+from glance.model import Dashboard, Place
+from glance.web import runtime
+from glance.web.arrange import pack
+from glance.web.gallery import sample
+from glance.web.speech import counted
+
+DEMO = "demo_widgets"
+FOUND = "host"
+
+
+def welcome(dashboard: Dashboard) -> Response:
+    """The page of a dashboard without widgets."""
+    page = render_template(
+        "welcome.html",
+        dashboard=dashboard,
+        current=dashboard.slug,
+        greeting=greeting(time.localtime().tm_hour),
+        demo_sentence=f"{counted(len(_demo()), 'widget').capitalize()} on this computer’s own figures, live in a few seconds. One click takes them away again.",
+        found=_found(),
+    )
+    return Response(page, content_type="text/html; charset=utf-8", headers={"Cache-Control": "private, no-store"})
+
+
+def greeting(hour: int) -> str:
+    """What one says at this hour."""
+    if 5 <= hour < 12:
+        return "Good morning."
+    return "Good afternoon." if 12 <= hour < 18 else "Good evening."
+
+
+def fill_with_demo(slug: str) -> AnyResponse:
+    """Place the demo's widgets, packed below what is there, and remember which they are."""
+    rt = runtime()
+    dashboard = rt.dashboards.get(slug)
+    wanted = _demo()
+    below = max((widget.place.y + widget.place.h for widget in rt.widgets.on_dashboard(slug)), default=1)
+    boxes = pack((str(index), *item["size"]) for index, item in enumerate(wanted))
+    made = []
+    with rt.db.write():
+        for item, box in zip(wanted, boxes, strict=True):
+            place = Place(box.x, box.y + below - 1, box.w, box.h)
+            made.append(rt.placing.add(slug, item["slug"], item["title"], item["params"], place=place).id)
+        rt.dashboards.update(
+            slug, {"settings": {**dashboard.settings, DEMO: [*dashboard.settings.get(DEMO, []), *made]}}
+        )
+    return redirect(url_for("pages.dashboard", slug=slug), 303)
+
+
+def remove_demo(slug: str) -> AnyResponse:
+    """Take the demo's widgets away again; what the owner added stays."""
+    rt = runtime()
+    dashboard = rt.dashboards.get(slug)
+    there = {widget.id for widget in rt.widgets.on_dashboard(slug)}
+    for widget_id in dashboard.settings.get(DEMO, []):
+        if widget_id in there:
+            rt.placing.remove(widget_id)
+    rt.dashboards.update(
+        slug, {"settings": {name: value for name, value in dashboard.settings.items() if name != DEMO}}
+    )
+    return redirect(url_for("pages.dashboard", slug=slug), 303)
+
+
+def add_found(slug: str) -> AnyResponse:
+    """Place this computer's figures."""
+    widget = runtime().placing.add(slug, FOUND, "This computer", {})
+    return redirect(f"{url_for('pages.dashboard', slug=slug)}#w-{widget.id}", 303)
+
+
+def _demo() -> list[dict[str, Any]]:
+    """The demo's widgets that this Glance has the custom widgets for; none of them needs the internet."""
+    return [item for item in demo_set(request.url_root) if _usable(item["slug"])]
+
+
+def _usable(slug: str) -> bool:
+    return runtime().definitions.find(slug) is not None
+
+
+def demo_set(own_address: str) -> list[dict[str, Any]]:
+    """What the demo shows: slug, title, params and size of each, in reading order."""
+    here = own_address.rstrip("/")
+    note = (
+        "# Welcome\n\nEverything here is real: this computer’s figures, checks of Glance itself, and a note you can change.\n\n"
+        "- **Add** puts another widget on the page\n- the menu of a widget leads to its settings\n- the arrow fetches anew"
+    )
+    return [
+        _item("clock", "Clock", (2, 3)),
+        _item("host", "This computer", (4, 5)),
+        _item(
+            "services",
+            "Services",
+            (4, 5),
+            services=[{"name": "Glance", "url": f"{here}/healthz"}, {"name": "Glance, ready", "url": f"{here}/readyz"}],
+        ),
+        _item(
+            "stat",
+            "Stored by Glance",
+            (2, 3),
+            data_source={
+                "kind": "http",
+                "url": f"{here}/healthz",
+                "format": "text",
+                "pick": {"value": "length(@)", "unit": "bytes"},
+            },
+        ),
+        _item("markdown", "Read me first", (4, 5), text=note),
+        _item("todo", "To do", (3, 5), items=[{"text": "Add a widget"}, {"text": "Read the settings", "done": False}]),
+        _item("notes", "Notes", (3, 4), text="Write something here; it is stored on this computer."),
+        _item(
+            "bookmarks",
+            "Bookmarks",
+            (3, 4),
+            groups=[
+                {
+                    "title": "Glance",
+                    "links": [
+                        {"title": "Gallery", "url": f"{here}/gallery"},
+                        {"title": "Settings", "url": f"{here}/settings"},
+                        {"title": "API", "url": f"{here}/api/docs"},
+                    ],
+                }
+            ],
+        ),
+        _item("search", "Search", (4, 2)),
+    ]
+
+
+def _item(slug: str, title: str, size: tuple[int, int], **params: Any) -> dict[str, Any]:
+    return {"slug": slug, "title": title, "size": size, "params": params}
+
+
+def _found() -> Mapping[str, Any] | None:
+    """This computer's figures, read now: they take no request to anywhere."""
+    definition = runtime().definitions.find(FOUND)
+    if definition is None:
+        return None
+    data = _figures(definition)
+    if data is None:
+        return None
+    try:
+        body = runtime().cards.body(definition, sample(definition, {}, "This computer", (4, 4)), data)
+    except CardError as error:
+        current_app.logger.warning("The card of this computer cannot be drawn: %s", error.sentence)
+        return None
+    uptime = data.get("uptime_s") if isinstance(data, Mapping) else None
+    return {
+        "css_kind": definition.css_kind,
+        "state": "fresh",
+        "host": socket.gethostname(),
+        "body": body,
+        "note": f"Up {formats.duration(uptime)}" if isinstance(uptime, int | float) else "Read just now",
+    }
+
+
+def _figures(definition: Definition) -> Any:
+    try:
+        rt = runtime()
+        return rt.refresher.execute(definition, rt.placing.whole_params(definition, {})).data
+    except (FetchError, GlanceError) as error:
+        current_app.logger.warning("This computer's figures cannot be read: %s", error.sentence)
+        return None

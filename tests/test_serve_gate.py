@@ -1,0 +1,215 @@
+"""The gate: silent, half-sent, slow and hung connections cost no thread, and pages are answered beside them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from glance.serve import Gate
+from glance.serve.listener import raise_file_limit
+from tests.serving import Client, Tiny, make_tiny, serving
+from tests.waiting import until
+
+
+@pytest.fixture
+def tiny() -> Tiny:
+    return make_tiny()
+
+
+@pytest.fixture
+def gate(tiny: Tiny) -> Iterator[Gate]:
+    with serving(tiny) as gate:
+        yield gate
+
+
+def answer_times_ms(gate: Gate, count: int) -> list[float]:
+    """How long each of `count` pages takes on a new connection, sorted."""
+    took = []
+    for _ in range(count):
+        began = time.perf_counter()
+        with Client(gate) as client:
+            assert client.get()[0] == 200
+        took.append((time.perf_counter() - began) * 1000)
+    return sorted(took)
+
+
+def test_pages_load_beside_2000_silent_and_500_half_sent_connections(gate: Gate) -> None:
+    assert raise_file_limit() >= 6000
+    with ExitStack() as stack:
+        for number in range(2500):
+            client = stack.enter_context(Client(gate))
+            if number % 5 == 0:
+                client.send("GET / HTTP/1.1\r\nHost: x\r\nX-Half: ")
+        took = answer_times_ms(gate, 100)
+        assert gate.counts()["threads"] <= 4
+    assert took[98] <= 100
+
+
+def test_a_half_sent_request_ends_with_408_in_time(tiny: Tiny) -> None:
+    with serving(tiny, head_s=0.1) as gate, Client(gate) as client:
+        status, headers, body = client.send("GET / HTTP/1.1\r\nHo").response()
+        assert (status, headers["connection"]) == (408, "close")
+        assert body == b"The request did not arrive whole in time.\n"
+
+
+def test_a_drip_of_bytes_does_not_prolong_the_time_for_a_head(tiny: Tiny) -> None:
+    with serving(tiny, head_s=0.3) as gate, Client(gate) as client:
+        began = time.monotonic()
+        client.sock.settimeout(0.1)
+        client.send("GET / HTTP/1.1\r\n")
+        answer = b""
+        while not answer and time.monotonic() - began < 5:
+            client.send("X-A: a\r\n")
+            try:
+                answer = client.sock.recv(100)
+            except TimeoutError:
+                continue
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_idle_kept_connection_is_closed_in_time(tiny: Tiny) -> None:
+    with serving(tiny, idle_s=0.1) as gate, Client(gate) as client:
+        assert client.get()[0] == 200
+        assert client.is_closed()
+
+
+def test_a_small_body_that_never_comes_holds_no_thread(tiny: Tiny) -> None:
+    with serving(tiny, threads_max=2, body_s=0.2) as gate, ExitStack() as stack:
+        slow = [stack.enter_context(Client(gate)) for _ in range(20)]
+        for client in slow:
+            client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+        assert answer_times_ms(gate, 5)[-1] < 1000
+        assert slow[0].response()[0] == 408
+
+
+def test_a_client_that_does_not_read_holds_no_thread(tiny: Tiny) -> None:
+    with serving(tiny, threads_max=2) as gate, ExitStack() as stack:
+        for _ in range(10):
+            client = stack.enter_context(Client(gate))
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.send("GET /long?pieces=12 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer_times_ms(gate, 5)[-1] < 1000
+
+
+def test_a_slow_reader_gets_the_whole_answer(gate: Gate) -> None:
+    with Client(gate) as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+        client.send("GET /long?pieces=60 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        size = 0
+        while data := client.sock.recv(65536):
+            size += len(data)
+        assert size > 60 * 65536
+
+
+def test_a_client_that_does_not_close_delays_nobody(gate: Gate) -> None:
+    with ExitStack() as stack:
+        for _ in range(50):
+            client = stack.enter_context(Client(gate))
+            assert client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").response()[0] == 200
+        assert answer_times_ms(gate, 20)[-1] < 500
+
+
+def test_requests_that_wait_let_others_through(gate: Gate, tiny: Tiny) -> None:
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(Client(gate)) for _ in range(30)]
+        for client in waiting:
+            client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in waiting:
+            assert tiny.held.acquire(timeout=5)
+        assert answer_times_ms(gate, 20)[-1] < 500
+        tiny.release.set()
+        assert {client.response()[2] for client in waiting} == {b"held"}
+
+
+def test_a_request_beyond_all_threads_waits_and_is_answered(tiny: Tiny) -> None:
+    with serving(tiny, threads_max=3) as gate, ExitStack() as stack:
+        waiting = [stack.enter_context(Client(gate)) for _ in range(3)]
+        for client in waiting:
+            client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in waiting:
+            assert tiny.held.acquire(timeout=5)
+        late = stack.enter_context(Client(gate)).send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        tiny.release.set()
+        assert late.response()[2] == b"hello"
+        assert gate.counts()["threads"] == 3
+
+
+def test_threads_that_are_not_needed_end(tiny: Tiny) -> None:
+    with serving(tiny, thread_idle_s=0.1) as gate, ExitStack() as stack:
+        waiting = [stack.enter_context(Client(gate)) for _ in range(8)]
+        for client in waiting:
+            client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in waiting:
+            assert tiny.held.acquire(timeout=5)
+        assert gate.counts()["threads"] >= 8
+        tiny.release.set()
+        until(lambda: gate.counts()["threads"] == 2)
+        assert answer_times_ms(gate, 3)
+
+
+def test_beyond_the_limit_of_an_address_its_oldest_unfinished_request_goes(tiny: Tiny) -> None:
+    with serving(tiny, heads_per_address=3) as gate, ExitStack() as stack:
+        half = []
+        for count in range(1, 5):
+            half.append(stack.enter_context(Client(gate)).send("GET / HT"))
+            until(lambda count=count: gate.counts()["connections"] == min(count, 3))
+        assert half[0].is_closed()
+        assert half[3].send("TP/1.1\r\nHost: x\r\n\r\n").response()[0] == 200
+
+
+def test_a_new_client_gets_in_although_all_connections_are_in_use(tiny: Tiny) -> None:
+    with serving(tiny, connections=5) as gate, ExitStack() as stack:
+        kept = [stack.enter_context(Client(gate)) for _ in range(5)]
+        for client in kept:
+            assert client.get()[0] == 200
+        until(lambda: gate.counts()["connections"] == 5)
+        assert stack.enter_context(Client(gate)).get()[0] == 200
+        assert kept[0].is_closed()
+        assert kept[4].get()[0] == 200
+
+
+def test_many_clients_at_once_all_get_their_own_answers(gate: Gate) -> None:
+    faults: list[object] = []
+
+    def ask(name: str) -> None:
+        try:
+            with Client(gate) as client:
+                for number in range(50):
+                    text = f"{name}-{number}"
+                    client.send(f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n{text}")
+                    assert client.response()[2].decode() == text
+        except (AssertionError, OSError) as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=ask, args=(f"client {number}",)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert faults == []
+    until(lambda: gate.counts()["connections"] == 0)
+
+
+def test_stopping_twice_is_allowed_and_ends_every_connection(tiny: Tiny) -> None:
+    with serving(tiny) as gate, Client(gate) as client:
+        assert client.get()[0] == 200
+        gate.stop(1.0)
+        gate.stop(1.0)
+        assert client.is_closed()
+        with pytest.raises(ConnectionRefusedError):
+            Client(gate)
+
+
+def test_a_running_request_is_finished_before_the_end(tiny: Tiny) -> None:
+    with serving(tiny) as gate, Client(gate) as client:
+        client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert tiny.held.acquire(timeout=5)
+        threading.Timer(0.1, tiny.release.set).start()
+        gate.close_door(2.0)
+        status, headers, body = client.response()
+        assert (status, body, headers["connection"]) == (200, b"held", "close")
