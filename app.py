@@ -7,7 +7,7 @@ from glance.config import read_settings
 from glance.errors import GlanceError, SettingError
 from glance.runtime import Runtime
 from glance.serve import listen, serve
-from glance.web import create_app
+from glance.web.application import create_app
 
 
 def main() -> int:

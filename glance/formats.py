@@ -36,6 +36,14 @@ def _auto_digits(value: float) -> int:
     return 1 if size >= 10 else 2
 
 
+def places(*values: Any) -> int:
+    """How many decimals suit values that stand side by side: those of the largest, none where all are whole."""
+    known = [found for found in map(as_number, values) if found is not None]
+    if not known or all(found == int(found) for found in known):
+        return 0
+    return min(_auto_digits(max(known, key=abs)), 1 if max(map(abs, known)) >= 1 else 2)
+
+
 def digits(value: float, decimals: int | None = None) -> str:
     """Plain digits: with given decimals exactly those, else as many as say something."""
     if decimals is not None:
@@ -133,6 +141,8 @@ def milliseconds(value: Any) -> str:
     found = as_number(value)
     if found is None:
         return NOTHING
+    if 0 < found < 1:
+        return with_unit("<1", "ms")
     return with_unit(digits(found, 0), "ms") if found < 10_000 else duration(found / 1000)
 
 

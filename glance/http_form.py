@@ -82,7 +82,6 @@ _LOGIN_FORM: dict[str, Any] = {
     "type": "object",
     "title": "Login request",
     "when": {"kind": ["session"]},
-    "additionalProperties": False,
     "properties": {
         "url": {"type": "string", "title": "Address of the login", "placeholder": "http://pi.hole/api/auth"},
         "method": {"type": "string", "title": "Method", "enum": ["POST", "GET", "PUT"], "default": "POST"},
@@ -129,6 +128,12 @@ _AUTH_FORM: dict[str, Any] = {
             "type": "string",
             "title": "Header that carries the token",
             "placeholder": "Authorization",
+            "when": {"kind": ["session"]},
+        },
+        "prefix": {
+            "type": "string",
+            "title": "Before the token",
+            "placeholder": "Bearer ",
             "when": {"kind": ["session"]},
         },
     },

@@ -55,13 +55,17 @@ class Mailbox:
 
 
 class Hub:
-    """Tells open pages which widgets changed. Safe for any thread; marking never blocks on a reader."""
+    """Tells open pages which widgets changed. Safe for any thread; marking never blocks on a reader.
+
+    `changes` grows with every mark: while it stays the same, no widget has changed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._boxes: set[Mailbox] = set()
         self._watchers: Counter[str] = Counter()
         self._closed = False
+        self.changes = 0
         self.on_watch: list[WatchListener] = []
 
     def subscribe(self) -> Mailbox:
@@ -78,6 +82,7 @@ class Hub:
         """These widgets changed: tell the pages that show them."""
         ids = set(widget_ids)
         with self._lock:
+            self.changes += 1
             boxes = list(self._boxes)
         for box in boxes:
             shown = ids & box.watched
@@ -87,6 +92,7 @@ class Hub:
     def mark_page(self, dashboard_slug: str) -> None:
         """The layout or the members of a dashboard changed: every page hears `page:<slug>`."""
         with self._lock:
+            self.changes += 1
             boxes = list(self._boxes)
         for box in boxes:
             box.mark([PAGE + dashboard_slug])

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from glance import manifest_file
-from glance.definition import Definition, Fault, ManifestFault, build
+from glance.definition import Definition, ManifestFault, build
 from glance.errors import Conflict, FieldError, Invalid, NotFound
+from glance.folders import Broken, Check, Folders, broken_by, sentence_of
 from glance.store.custom_widgets import CustomWidgetRow, CustomWidgets
 from glance.store.dashboards import slug_of
 from glance.store.widgets import Widgets
@@ -22,22 +22,6 @@ from glance.store.widgets import Widgets
 log = logging.getLogger(__name__)
 
 WATCH_EVERY_S = 2.0
-Check = Callable[[Definition], "tuple[int | None, str] | None"]
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A definition that cannot be used: why, where, the lines around, and since when (Unix seconds)."""
-
-    slug: str
-    name: str
-    path: str | None
-    reason: str
-    line: int | None
-    excerpt: list[tuple[int, str, bool]]
-    status: str
-    since: float
-    faults: list[Fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +42,13 @@ class Registry:
         check_template: Check | None = None,
         on_change: Callable[[set[str]], None] | None = None,
     ) -> None:
-        self._folders = tuple(folders)
+        self._folders = Folders(folders, kinds, check_template)
         self._kinds = kinds
         self._rows = rows
         self._widgets = widgets
-        self._check_template = check_template
         self._on_change = on_change
         self._known = _Known({}, {})
-        self._read: dict[Path, tuple[Any, Definition | Broken]] = {}
+        self._read: list[tuple[Path, str]] = []
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -108,7 +91,7 @@ class Registry:
             )
         if "template" not in definition.manifest:
             raise Invalid("The manifest does not fit.", [FieldError("template", "is missing")])
-        fault = self._template_fault(definition)
+        fault = self._folders.template_fault(definition)
         if fault:
             raise Invalid("The manifest does not fit.", [FieldError("template", str(fault))])
         return definition
@@ -150,6 +133,7 @@ class Registry:
         """Read what changed in the folders and the database; returns the slugs that changed."""
         with self._lock:
             before = self._known
+            self._read = self._folders.stamps()
             self._known = self._build()
             changed = _changed(before, self._known)
         if changed and self._on_change:
@@ -172,42 +156,26 @@ class Registry:
         return self._thread is not None and self._thread.is_alive()
 
     def _watch(self) -> None:
-        last: object = self._stamps()
         while not self._stopping.wait(WATCH_EVERY_S):
             try:
-                now = self._stamps()
-                if now != last:
-                    last = now
+                if self._folders.stamps() != self._read:
                     changed = self.rescan()
                     log.info("Definitions changed on disk: %s", ", ".join(sorted(changed)) or "none of use")
             except Exception:
                 log.exception("Watching the folders of custom widgets failed; trying again.")
 
-    def _paths(self) -> list[Path]:
-        """Every folder that holds a widget.yaml."""
-        return [
-            path
-            for root in self._folders
-            if root.is_dir()
-            for path in sorted(root.iterdir())
-            if (path / manifest_file.MANIFEST_NAME).is_file()
-        ]
-
-    def _stamps(self) -> object:
-        return [(path, manifest_file.stamp(path)) for path in self._paths()]
-
     def _build(self) -> _Known:
         definitions: dict[str, Definition] = {}
         broken: dict[str, Broken] = {}
         rows = {row.slug: row for row in self._rows.all()}
-        for path in self._paths():
+        for path in self._folders.paths():
             slug = path.name
-            found = self._from_folder(path)
+            found = self._folders.read(path, rows.get(slug))
             if slug in definitions or slug in broken:
-                broken[slug] = _broken_by(slug, slug, path, "Another folder has this slug too; only one can be used.")
+                broken[slug] = broken_by(slug, slug, path, "Another folder has this slug too; only one can be used.")
                 continue
             if rows.get(slug) and rows[slug].origin == "api":
-                broken[slug] = _broken_by(
+                broken[slug] = broken_by(
                     slug,
                     found.name,
                     path,
@@ -229,62 +197,17 @@ class Registry:
 
     def _note_row(self, row: CustomWidgetRow | None, found: Definition | Broken, path: Path) -> None:
         status = "ok" if isinstance(found, Definition) else "broken"
-        if row is None or (row.name, row.status, row.path) != (found.name, status, str(path)):
-            self._rows.put_folder(path.name, found.name, str(path), status)
-
-    def _from_folder(self, path: Path) -> Definition | Broken:
-        stamp = manifest_file.stamp(path)
-        kept = self._read.get(path)
-        if kept and kept[0] == stamp:
-            return kept[1]
-        found = self._load(path)
-        self._read[path] = (stamp, found)
-        return found
-
-    def _load(self, path: Path) -> Definition | Broken:
-        try:
-            file = manifest_file.read(path)
-            definition = build(path.name, file.manifest, self._kinds, lines=file.lines, origin="folder", folder=path)
-        except ManifestFault as fault:
-            first = fault.faults[0]
-            log.warning("Custom widget %s cannot be used: %s", path.name, first)
-            return Broken(
-                path.name,
-                fault.name or path.name,
-                str(path),
-                _sentence(first),
-                first.line,
-                manifest_file.excerpt(path, first.line),
-                "broken",
-                0.0,
-                fault.faults,
-            )
-        template_fault = self._template_fault(definition)
-        if template_fault:
-            log.warning("Custom widget %s cannot be used: %s", path.name, template_fault)
-            return Broken(
-                path.name,
-                definition.name,
-                str(path),
-                _sentence(template_fault),
-                template_fault.line,
-                [],
-                "broken",
-                0.0,
-                [template_fault],
-            )
-        return definition
-
-    def _template_fault(self, definition: Definition) -> Fault | None:
-        fault = self._check_template(definition) if self._check_template else None
-        return Fault("card.html", fault[1], fault[0]) if fault else None
+        stamp = self._folders.stamp(path)
+        if row is None or (row.name, row.status, row.path, row.stamp) != (found.name, status, str(path), stamp):
+            manifest = found.manifest if isinstance(found, Definition) else None
+            self._rows.put_folder(path.name, found.name, str(path), status, manifest, stamp)
 
     def _add_api(self, row: CustomWidgetRow, definitions: dict[str, Definition], broken: dict[str, Broken]) -> None:
         try:
             definitions[row.slug] = build(row.slug, row.manifest, self._kinds, row_version=row.version)
         except ManifestFault as fault:
             broken[row.slug] = Broken(
-                row.slug, row.name, None, _sentence(fault.faults[0]), None, [], "broken", row.updated_at, fault.faults
+                row.slug, row.name, None, sentence_of(fault.faults[0]), None, [], "broken", row.updated_at, fault.faults
             )
 
     def _free_slug(self, wanted: str) -> str:
@@ -307,15 +230,6 @@ def _changed(before: _Known, after: _Known) -> set[str]:
     return {slug for slug in slugs if face(before, slug) != face(after, slug)}
 
 
-def _sentence(fault: Fault) -> str:
-    text = str(fault)
-    return text if text.endswith(".") else f"{text}."
-
-
-def _broken_by(slug: str, name: str, path: Path, reason: str) -> Broken:
-    return Broken(slug, name, str(path), reason, None, [], "broken", 0.0, [Fault("", reason)])
-
-
 def _missing(row: CustomWidgetRow) -> Broken:
     reason = "The folder is gone. Its widgets keep their last answers; put the folder back and it goes on."
-    return replace(_broken_by(row.slug, row.name, Path(row.path or ""), reason), status="missing", since=row.status_at)
+    return replace(broken_by(row.slug, row.name, Path(row.path or ""), reason), status="missing", since=row.status_at)

@@ -47,13 +47,14 @@ class Runtime:
         self.secretbox = SecretBox(settings.data, settings.secret_key)
         self.hub = Hub()
         self.outbound = Outbound()
-        self.images = Images(settings.data, self.outbound, clock)
+        base = urlsplit(settings.public_url).path.rstrip("/")
+        self.images = Images(settings.data, self.outbound, clock, base)
         self.icons = Icons()
         self.cards = CardRenderer(
             self.icons.draw,
             self.images.address,
             clock=clock,
-            base=urlsplit(settings.public_url).path.rstrip("/"),
+            base=base,
             has_icon=self.icons.has,
         )
         self.definitions = Registry(
@@ -103,8 +104,9 @@ class Runtime:
             self._state = "stopped"
         self.hub.close()
         self.definitions.stop()
-        self.refresher.stop()
+        self.refresher.refuse()
         self.outbound.close()
+        self.refresher.stop()
         self.db.close()
         log.info("Stopped.")
 

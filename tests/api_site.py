@@ -51,7 +51,16 @@ name: Note
 source: {kind: static}
 params: {type: object, properties: {text: {type: string, default: ""}}}
 """
-FOLDERS = {"probe": PROBE, "look": LOOK, "anything": ANYTHING, "pushed": PUSHED, "note": NOTE}
+NUMBER = """
+name: Number
+source: {kind: any, shape: value}
+params:
+  type: object
+  required: [data_source]
+  properties:
+    data_source: {type: object, format: data_source, title: Source}
+"""
+FOLDERS = {"number": NUMBER, "probe": PROBE, "look": LOOK, "anything": ANYTHING, "pushed": PUSHED, "note": NOTE}
 CARD = "<p>{{ data }}</p>"
 
 

@@ -153,10 +153,11 @@ class Site:
         """Send data to a push widget."""
         self.runtime.refresher.push(widget, {"value": value, "unit": "W", **more})
 
-    def tallies(self, count: int, value: int = 0) -> list[Widget]:
+    def tallies(self, count: int, value: int = 0, dashboard: str = "home") -> list[Widget]:
         """`count` pushed widgets in rows of six, each with a value."""
         placed = [
-            self.add("tally", f"Number {n}", place=Place(1 + 2 * (n % 6), 1 + 3 * (n // 6), 2, 3)) for n in range(count)
+            self.add("tally", f"Number {n}", dashboard, place=Place(1 + 2 * (n % 6), 1 + 3 * (n // 6), 2, 3))
+            for n in range(count)
         ]
         for widget in placed:
             self.push(widget, value)
@@ -169,7 +170,11 @@ def _fields(settings: Settings) -> dict[str, Any]:
 
 def points(count: int, start: float = 1_790_000_000) -> dict[str, Any]:
     """Data in the shape `points`: one series of `count` values, five minutes apart."""
-    return {"series": [{"label": "Living room", "unit": "°C", "points": [[start + 300 * n, 20 + n % 7] for n in range(count)]}]}
+    return {
+        "series": [
+            {"label": "Living room", "unit": "°C", "points": [[start + 300 * n, 20 + n % 7] for n in range(count)]}
+        ]
+    }
 
 
 def as_json(data: Any) -> str:

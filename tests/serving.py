@@ -22,7 +22,7 @@ from glance.config import Settings
 from glance.serve import Gate, Limits, listen, serve
 
 HANDSHAKE = (
-    "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+    "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n{more}\r\n"
 )
 
@@ -145,13 +145,7 @@ class Client:
         lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
         length = 0 if head_only else int(headers.get("content-length", 0))
-        while len(self.rest) < length:
-            data = self.sock.recv(65536)
-            if not data:
-                raise ConnectionError("closed within the body")
-            self.rest += data
-        body, self.rest = self.rest[:length], self.rest[length:]
-        return int(lines[0].split()[1]), headers, body
+        return int(lines[0].split()[1]), headers, self.take(length)
 
     def get(self, path: str = "/") -> tuple[int, dict[str, str], bytes]:
         return self.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").response()
@@ -176,15 +170,22 @@ class Client:
         self.send(bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data)
 
     def frame(self) -> tuple[int, bytes]:
-        """(opcode, payload) of the next short frame."""
-        while len(self.rest) < 2 or len(self.rest) < 2 + (self.rest[1] & 127):
+        """(opcode, payload) of the next frame."""
+        first, second = self.take(2)
+        length = second & 127
+        if length > 125:
+            length = int.from_bytes(self.take(2 if length == 126 else 8), "big")
+        return first & 15, self.take(length)
+
+    def take(self, size: int) -> bytes:
+        """Read exactly `size` bytes; ConnectionError where the server closes before."""
+        while len(self.rest) < size:
             data = self.sock.recv(65536)
             if not data:
-                raise ConnectionError("closed within a frame")
+                raise ConnectionError(f"closed after {len(self.rest)} of {size} bytes")
             self.rest += data
-        end = 2 + (self.rest[1] & 127)
-        opcode, payload, self.rest = self.rest[0] & 15, self.rest[2:end], self.rest[end:]
-        return opcode, payload
+        found, self.rest = self.rest[:size], self.rest[size:]
+        return found
 
     def close_code(self) -> int:
         """The code of the close frame, skipping what comes before."""

@@ -260,4 +260,4 @@ def test_a_widget_whose_folder_is_gone_keeps_its_last_answer(site: Site) -> None
     assert (answer.status_code, answer.json["data"], answer.json["stale"]) == (200, {"value": 1}, True)
     assert "folder is gone" in answer.json["error"]["message"]
     assert site.post("/api/widgets/batch", {"widget_ids": [widget]}).json["results"][widget]["data"] == {"value": 1}
-    assert "folder is gone" in site.get(f"/api/widgets/{widget}/explain").json["reason"]
+    assert "folder is gone" in site.get(f"/api/widgets/{widget}/explain").json["advice"]

@@ -304,6 +304,17 @@ def test_malformed_json_is_400_although_every_field_is_optional(site: Site) -> N
     problem(site.post(RUN, data=b" " * 6_000_000, content_type="application/json"), 413)
 
 
+def test_a_pushed_kind_has_nothing_to_run_without_a_widget(site: Site) -> None:
+    problem(site.post("/api/custom-widgets/pushed/execute", {}), 409)
+    widget = site.widget("pushed")
+    site.post(f"/api/widgets/{widget}/data", {"value": 5})
+    assert run(site, widget, slug="pushed")["data"] == {"value": 5}
+
+
+def test_a_static_kind_answers_with_its_params(site: Site) -> None:
+    assert run(site, slug="note", params={"text": "hello"})["data"]["text"] == "hello"
+
+
 def test_a_source_that_is_too_slow_is_504(site: Site) -> None:
     quick = {
         "slug": "quick",

@@ -139,6 +139,15 @@ def test_a_secret_left_out_is_kept_and_null_clears_it(site: Site) -> None:
     assert "token" not in site.patch(f"/api/widgets/{widget}", {"params": {"url": url, "token": None}}).json["params"]
 
 
+def test_params_are_merged_and_null_takes_one_away(site: Site) -> None:
+    widget = site.widget("probe", params={"token": "hunter2", "unit": "kW"})
+    answer = site.patch(f"/api/widgets/{widget}", {"params": {"unit": "MW"}}).json["params"]
+    assert answer == {"url": site.upstream.url("/value"), "unit": "MW", "token": {"set": True}}
+    answer = site.patch(f"/api/widgets/{widget}", {"params": {"unit": None, "token": None}}).json["params"]
+    assert answer == {"url": site.upstream.url("/value"), "unit": "W"}
+    assert fields(site.patch(f"/api/widgets/{widget}", {"params": {"url": None}})) == {"params.url"}
+
+
 def test_a_secret_of_the_wrong_form_is_not_echoed(site: Site) -> None:
     answer = site.post("/api/widgets", new(custom_widget="probe", params={"url": "hunter2", "token": ["hunter2"]}))
     assert fields(answer) == {"params.url", "params.token"}

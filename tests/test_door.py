@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +23,9 @@ from glance.store.owner import KEEP_S, TOUCH_EVERY_S, Owner
 from glance.web import assets, door, problems
 from glance.web.door.guard import Door, safe_next
 from glance.web.door.hosts import Hosts
+from glance.web.door.limits import Attempts
 from glance.web.door.peer import client_key
+from tests.page_site import Site
 
 PASSWORD = "three-quiet-fans"
 LAN = {"REMOTE_ADDR": "192.168.1.20"}
@@ -977,3 +981,53 @@ def test_a_page_adds_origins_but_nothing_that_would_end_the_directive(house: Cal
     assert "form-action 'self' https://search.example;" in policy
     assert policy.endswith("frame-src 'self' https://frame.example")
     assert "script-src" not in policy
+
+
+def test_the_opener_policy_is_sent_where_browsers_heed_it(house: Callable[..., House]) -> None:
+    home = house(password=PASSWORD, trusted_proxies=("10.0.0.2",))
+    assert "Cross-Origin-Opener-Policy" not in home.client(**LAN).get("/login", base_url=LAN_URL).headers
+    secure = home.client(REMOTE_ADDR="10.0.0.2").get("/login", base_url=LAN_URL, headers={"X-Forwarded-Proto": "https"})
+    assert secure.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_health_answers_even_where_the_database_cannot_be_read(house: Callable[..., House]) -> None:
+    home = house()
+    home.db.close()
+    home.clock.now += 60
+    assert home.client().get("/healthz").status_code == 200
+    assert home.client().get("/login").status_code == 503
+    assert home.client().get("/api/things").status_code == 503
+
+
+def test_tries_at_the_same_moment_do_not_slip_through_together() -> None:
+    attempts = Attempts(free=5, window_s=300, pause_s=300)
+    with ThreadPoolExecutor(16) as pool:
+        waits = list(pool.map(lambda _: attempts.wait_s("10.0.0.1", 1000.0), range(200)))
+    assert waits.count(0.0) == 5
+
+
+def test_the_memory_of_wrong_tries_is_bounded() -> None:
+    attempts = Attempts(free=5, window_s=300, pause_s=300, most_keys=100)
+    for at in range(1000):
+        attempts.wait_s(f"10.0.{at // 250}.{at % 250}", 1000.0 + at)
+    assert attempts.left("10.0.0.0") == 5
+    assert len(attempts._counts) <= 101
+
+
+def test_the_real_server_names_the_subprotocol_that_carried_the_token(tmp_path: Path) -> None:
+    token = "t" * 40
+    site = Site(tmp_path, auth="password", password=PASSWORD, api_token=token)
+    site.add("tally", "Number")
+    site.start()
+    try:
+        with socket.create_connection(("127.0.0.1", site.port), timeout=5) as line:
+            line.sendall(
+                b"GET /ws/dashboards/home HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                b"Sec-WebSocket-Protocol: glance.bearer." + token.encode() + b"\r\n\r\n"
+            )
+            head = line.recv(2000)
+        assert head.startswith(b"HTTP/1.1 101")
+        assert b"Sec-WebSocket-Protocol: glance.bearer." in head
+    finally:
+        site.stop()

@@ -78,6 +78,15 @@ def test_connections_are_kept_and_reused(up: Upstream, outbound: Outbound) -> No
     assert up.connections == 1
 
 
+def test_answers_without_a_body_leave_the_connection_usable(up: Upstream, outbound: Outbound) -> None:
+    up.json("/", {"a": 1})
+    up.answer("/empty", status=204)
+    for method, path in (("HEAD", "/"), ("HEAD", "/"), ("GET", "/empty"), ("GET", "/")):
+        answer = client(outbound).request(method, up.url(path))
+        assert (answer.body == b"") is (method == "HEAD" or path == "/empty")
+    assert up.connections == 1
+
+
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced(up: Upstream, outbound: Outbound) -> None:
     up.json("/", 1)
     get(outbound, up.url("/"))
@@ -547,7 +556,7 @@ def test_the_trace_tells_what_was_asked_without_secrets(up: Upstream, outbound: 
     one = client(outbound, secrets=("t0ken/value",))
     one.request("GET", up.url("/v1/t0ken%2Fvalue?api_key=abc&q=t0ken/value&page=2").replace("://", "://me:pw@"))
     exchange = one.exchanges[0]
-    assert exchange.url == f"http://127.0.0.1:{up.port}/v1/***?api_key=***&q=***&page=2"
+    assert exchange.url == f"http://127.0.0.1:{up.port}/v1/••••••••?api_key=••••••••&q=••••••••&page=2"
     assert (exchange.method, exchange.status, exchange.size_bytes, exchange.at) == ("GET", 200, 8, NOW)
     assert up.last().headers["authorization"].startswith("Basic ")
 
@@ -611,6 +620,65 @@ def test_close_ends_running_requests_at_once(up: Upstream) -> None:
     assert time.monotonic() - began < 1
     assert errors[0].sentence == "Glance is stopping."
     assert failure(made, up.url("/")).sentence == "Glance is stopping."
+
+
+def test_close_ends_a_connection_that_is_still_being_made() -> None:
+    made = Outbound()
+    errors: list[FetchError] = []
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        queued = [_knock(full.getsockname()) for _ in range(4)]
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/"
+        thread = threading.Thread(target=lambda: errors.append(failure(made, url, 30)))
+        thread.start()
+        until(lambda: made._sender._running)
+        until(lambda: any(conn.wire is not None for conn in made._sender._running))
+        made.close()
+        thread.join(5)
+        for knocking in queued:
+            knocking.close()
+    assert errors[0].sentence == "Glance is stopping."
+
+
+def _knock(address: Any) -> socket.socket:
+    """A connection attempt that is left waiting."""
+    knocking = socket.socket()
+    knocking.setblocking(False)
+    knocking.connect_ex(address)
+    return knocking
+
+
+def test_a_silent_tls_server_is_left_at_the_deadline(outbound: Outbound) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = failure(outbound, f"https://127.0.0.1:{silent.getsockname()[1]}/", 0.2)
+    assert error.sentence == "127.0.0.1 did not answer within 0.2 s."
+
+
+def test_a_name_with_several_addresses_is_tried_at_each(
+    up: Upstream, outbound: Outbound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [(socket.AF_INET, ("127.0.0.9", up.port)), (socket.AF_INET, ("127.0.0.1", up.port))]
+    monkeypatch.setattr(wire_module, "resolve", lambda *args: addresses)
+    up.json("/", 1)
+    assert get(outbound, up.url("/", "nas.lan")).json() == 1
+    addresses[1] = (socket.AF_INET, ("127.0.0.8", up.port))
+    assert (
+        failure(outbound, up.url("/x", "other.lan")).sentence == f"other.lan refused the connection on port {up.port}."
+    )
+
+
+def test_an_ipv6_address_is_read_as_one(outbound: Outbound) -> None:
+    error = failure(outbound, f"http://[::1]:{refused_port()}/")
+    assert error.kind == "refused"
+    assert error.sentence.startswith("::1 ")
+    assert lane("http://[::1]:81/") == "::1:81"
+
+
+def test_a_fetch_whose_time_is_over_sends_nothing(up: Upstream, outbound: Outbound) -> None:
+    error = failure(outbound, up.url("/"), -1)
+    assert (error.kind, up.count()) == ("timeout", 0)
+    assert error.sentence == "The time limit was over before 127.0.0.1 could be asked."
 
 
 def test_a_lane_names_host_and_port() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from glance.config import Settings
 from glance.errors import SettingError
-from glance.serve import listen
+from glance.serve import _limits, listen
 from tests.serving import Client
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,6 +125,12 @@ def test_the_printed_address_can_be_opened_on_this_computer(host: str, address: 
         assert listener.address == address.format(listener.port)
     finally:
         listener.close()
+
+
+@pytest.mark.parametrize(("files", "connections", "sockets"), [(16384, 4096, 400), (1024, 384, 64), (256, 96, 16)])
+def test_connections_leave_room_for_the_files_of_the_rest(files: int, connections: int, sockets: int) -> None:
+    limits = _limits(files)
+    assert (limits.connections, limits.sockets) == (connections, sockets)
 
 
 def test_it_listens_on_both_families_where_there_is_ipv6() -> None:

@@ -231,6 +231,15 @@ def test_slugs_come_from_titles_and_never_collide(core: Core) -> None:
         core.dashboards.create("X", slug="hello-world")
 
 
+def test_a_copy_has_its_own_widgets_and_the_same_secrets(core: Core) -> None:
+    widget = core.add(params={"token": "x"})
+    made = core.dashboards.duplicate("home")
+    (copy,) = core.widgets.on_dashboard(made.slug)
+    assert (made.slug, made.is_default) == ("home-copy", False)
+    assert (copy.title, copy.place, copy.secret_digests) == (widget.title, widget.place, widget.secret_digests)
+    assert copy.id != widget.id
+
+
 def test_a_stale_version_changes_nothing(core: Core) -> None:
     board = core.dashboards.create("One")
     core.dashboards.update("one", {"title": "Uno"}, board.version)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from glance import manifest_file, params, schemas, sources
+from glance import expressions, manifest_file, params, schemas, sources
 from glance.cards import Card, CardRenderer
 from glance.definition import Definition, build
 from glance.icons import Icons
@@ -185,6 +185,16 @@ def test_the_example_fits_the_data_schema(definition: Definition) -> None:
     assert definition.data_schema is not None or definition.kind in ("static", "any"), (
         "a data_schema says what the card needs"
     )
+
+
+def test_the_source_can_be_asked_with_the_example_params(definition: Definition) -> None:
+    given = params.with_defaults(definition.params, definition.preview_params)
+    names = {"params": expressions.complete(given, definition.params)}
+    source = expressions.render(dict(definition.source), names)
+    assert source["kind"] == definition.kind
+    if definition.kind in sources.kinds():
+        rest = {key: value for key, value in source.items() if key not in ("kind", "pick") and value is not None}
+        assert schemas.faults(sources.kinds()[definition.kind].SCHEMA, rest) == []
 
 
 def test_the_template_has_no_fault(definition: Definition, renderer: CardRenderer) -> None:

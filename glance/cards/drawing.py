@@ -88,6 +88,35 @@ def meter(percent: Any, status: Any = None, series: int = 1) -> Markup:
     return Markup(f'<svg class="meter {css}" aria-hidden="true"><rect width="{width:.4g}%" height="4" rx="2"/></svg>')
 
 
+def plot_lines(series: Any) -> Markup:
+    """Several series in one drawing without axes: what a chart shows before its script draws it, or without script.
+
+    `series` is a list of `{points: [[t, v], …]}`.
+    """
+    shown = [points_of(thin_out(one.get("points"), _SPARK_POINTS)) for one in series or () if isinstance(one, Mapping)]
+    flat = [(at, value) for points in shown for at, value in points if value is not None]
+    if len(flat) < 2:
+        return Markup("")
+    first, last = min(at for at, _ in flat), max(at for at, _ in flat)
+    low, high = min(value for _, value in flat), max(value for _, value in flat)
+    drawn = []
+    for index, points in enumerate(shown):
+        path, pen = [], "M"
+        for at, value in points:
+            if value is None:
+                pen = "M"
+                continue
+            y = 50.0 if high == low else 96 - 92 * (value - low) / (high - low)
+            path.append(f"{pen}{100 * (at - first) / ((last - first) or 1):.1f} {y:.1f}")
+            pen = "L"
+        dash = _DASHES[index % len(_DASHES)]
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        drawn.append(f'<path class="c{index % 4 + 1}"{dashes} d="{"".join(path)}"/>')
+    return Markup(
+        f'<svg class="lines" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{"".join(drawn)}</svg>'
+    )
+
+
 def swatch(index: int) -> Markup:
     """The bit of line that stands for a series in a legend: solid, long dashes, short dashes, mixed."""
     dash = _DASHES[index % len(_DASHES)]

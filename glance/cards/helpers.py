@@ -12,8 +12,6 @@ from glance import formats, moments
 from glance.cards import drawing, marks
 from glance.cards.marks import Marks
 
-DAY_S = 86_400
-
 
 def _known(helper: Callable[..., Any]) -> Callable[..., Any]:
     """The helper with missing fields handed over as None."""
@@ -84,6 +82,7 @@ def _drawn() -> dict[str, Callable[..., Any]]:
         "rain_bar": drawing.rain_bar,
         "span_bar": drawing.span_bar,
         "swatch": drawing.swatch,
+        "plot_lines": drawing.plot_lines,
         "json_script": marks.json_script,
         "thin_out": formats.thin_out,
     }
@@ -100,6 +99,7 @@ def _said() -> dict[str, Callable[..., Any]]:
         "duration": formats.duration,
         "milliseconds": formats.milliseconds,
         "as_number": formats.as_number,
+        "places": formats.places,
         "trend": formats.trend,
         "judge": formats.judge,
         "band": formats.band,
@@ -146,7 +146,7 @@ def offered(
         "href": marks.href,
         "host_of": marks.host_of,
         "image": image,
-        "ago": marks.ago,
+        "ago": lambda value: marks.ago(value, clock()),
         "time": marks.time_tag,
         "clean_html": clean_html,
         "markdown": markdown,

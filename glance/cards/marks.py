@@ -15,6 +15,7 @@ from glance.cards.drawing import status_class
 
 Icon = Callable[[str, str], Markup]
 
+YEAR_S = 300 * 86_400
 _SCHEMES = frozenset({"http", "https", "mailto"})
 _HIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 STATUS_ICONS = {"ok": "ok", "warn": "warn", "bad": "bad", "info": "info", "off": "off", "live": "ok"}
@@ -80,9 +81,11 @@ def time_tag(value: Any, text: str, ago: bool = False) -> Markup:
     return Markup(f'<time datetime="{stamp}"{" data-ago" if ago else ""}>{escape(text)}</time>')
 
 
-def ago(value: Any, zone: str | None = None) -> Markup:
-    """How long ago: the local day and time, which script turns into "42 min ago"."""
-    return time_tag(value, moments.day_and_time(value, zone), ago=True)
+def ago(value: Any, now: float) -> Markup:
+    """How long ago: the local day and time, or the date of what is long past, which script turns into "42 min ago"."""
+    at = moments.unix(value)
+    is_old = at is not None and abs(now - at) > YEAR_S
+    return time_tag(value, moments.full_date(value) if is_old else moments.day_and_time(value), ago=True)
 
 
 def plain(value: Any, most: int = 0) -> str:

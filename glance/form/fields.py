@@ -10,6 +10,7 @@ from typing import Any
 from glance.form.schema import Schema, is_shown, kind_of, type_of
 
 SHORT_KINDS = frozenset({"number", "select", "colour", "date", "time"})
+SHORT_CHARS = 60
 INLINE_KINDS = frozenset({"text", "url", "number", "select", "colour"})
 
 
@@ -39,6 +40,7 @@ class Field:
     """One control: `name` as it is posted, `path` within the params, `id` in the page, `kind` as schema.kind_of names them.
 
     `turns`: other fields come and go with its value. `tucked`: rarely needed, may stand folded away. `note` is a group's format.
+    `is_set`: it holds something else than it would if nobody had touched it.
     """
 
     kind: str
@@ -56,11 +58,13 @@ class Field:
     rows: tuple[tuple[Field, ...], ...] = ()
     secret: Secret | None = None
     suffix: str = ""
+    is_short: bool = False
     is_inline: bool = False
     is_full: bool = False
     turns: bool = False
     tucked: bool = False
     note: str = ""
+    is_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +122,31 @@ def _field(schema: Schema, value: Any, path: str, required: bool, look: Look) ->
         value="" if kind == "secret" else shown(value, kind),
         error=look.errors.get(path, ""),
         attrs=_attrs(schema, kind, value, required),
+        is_short=kind in SHORT_KINDS or (kind == "text" and 0 < schema.get("maxLength", 0) <= SHORT_CHARS),
         suffix=str(schema.get("suffix") or ""),
         tucked=bool(schema.get("tucked")),
         note=str(schema.get("format") or "") if kind == "group" else "",
+        is_set=_is_set(schema, value, kind, extra),
         **extra,
+    )
+
+
+def _is_set(schema: Schema, value: Any, kind: str, extra: Mapping[str, Any]) -> bool:
+    if kind == "group":
+        return any(child.is_set for child in extra["children"])
+    if kind == "secret":
+        return bool(extra["secret"].state != "empty")
+    return (
+        value not in (None, "", [], {}, False) and value != schema.get("default")
+        if kind != "boolean"
+        else bool(value) != bool(schema.get("default"))
     )
 
 
 def _rows(schema: Schema, value: Any, path: str, look: Look) -> dict[str, Any]:
     items = schema.get("items") or {}
+    if isinstance(value, Mapping) and {"name", "value"} <= set(items.get("properties") or {}):
+        value = [{"name": name, "value": text} for name, text in value.items()]
     entries = value if isinstance(value, list) else []
     rows = tuple(tuple(_children(items, entry, f"{path}.{index}", look)) for index, entry in enumerate(entries))
     kinds = [kind_of(node) for node in (items.get("properties") or {}).values()]
@@ -218,7 +238,7 @@ def laid_out(fields: Sequence[Field]) -> Iterator[tuple[Field, ...]]:
     """Fields in the lines they stand in: two short ones after each other share a line."""
     waiting: Field | None = None
     for one in fields:
-        if one.kind not in SHORT_KINDS:
+        if not one.is_short:
             if waiting is not None:
                 yield (waiting,)
             waiting = None
@@ -239,3 +259,8 @@ def every_field(fields: Sequence[Field]) -> Iterator[Field]:
         yield from every_field(one.children)
         for row in one.rows:
             yield from every_field(row)
+
+
+def is_touched(fields: Sequence[Field]) -> bool:
+    """True where one of these fields was filled in or has a fault, so that it must be seen."""
+    return any(one.is_set or one.error for one in every_field(fields))

@@ -23,73 +23,71 @@ KIND_TITLES = {
 TIME_NAMES = ("t", "at", "time", "ts", "timestamp", "date", "datetime", "start", "created_at", "day", "hour")
 STEP = re.compile(r'\.?("(?:[^"\\]|\\.)*"|[A-Za-z_]\w*)|\[(\d+)\]')
 
-_PATH = {"type": "string", "format": "jmespath"}
 _COLUMN_FORMATS = ["text", "number", "bytes", "percent", "duration", "date", "ago", "link", "pill"]
 
+
+def _path(title: str, placeholder: str = "", description: str = "") -> dict[str, Any]:
+    """A field that holds a JMESPath."""
+    return {"type": "string", "format": "code", "title": title, "placeholder": placeholder, "description": description}
+
+
+_HOW = "Test the source and click what you want; or write a JMESPath."
+_SCALE: dict[str, Any] = {
+    "factor": {"type": "number", "title": "Multiplied by", "tucked": True},
+    "offset": {"type": "number", "title": "Then added", "tucked": True},
+}
+_NAMED: dict[str, Any] = {
+    "label": {"type": "string", "title": "Label", "maxLength": 40},
+    "unit": {"type": "string", "title": "Unit", "maxLength": 20, "placeholder": "°C"},
+}
+_FROM: dict[str, Any] = {
+    "label_from": {**_path("Label from the answer", "name"), "tucked": True},
+    "unit_from": {**_path("Unit from the answer", "units.temp"), "tucked": True},
+}
+_LINE: dict[str, Any] = {
+    "points": _path("Points", "rows[*].[t, v]", "Pairs of time and value, or a list of times beside a list of values."),
+    **_NAMED,
+    "times": {**_path("Or a list of times", "hourly.time"), "tucked": True},
+    "values": {**_path("and a list of values", "hourly.temperature_2m"), "tucked": True},
+    **_FROM,
+    **_SCALE,
+}
+_COLUMN: dict[str, Any] = {
+    "name": {"type": "string", "title": "Name", "maxLength": 40},
+    "title": {"type": "string", "title": "Heading", "maxLength": 40},
+    "format": {"type": "string", "title": "Format", "enum": _COLUMN_FORMATS, "default": "text"},
+    "path": {**_path("Found at", "owner.name"), "tucked": True},
+}
+_VALUE: dict[str, Any] = {
+    "value": _path("Value", "main.temp", _HOW),
+    **{name: {**node, "tucked": True} for name, node in _NAMED.items()},
+    "trend": {**_path("History for the small line", "rows[*].[t, v]"), "tucked": True},
+    "at": {**_path("Time of the value", "updated_at"), "tucked": True},
+    **_FROM,
+    **_SCALE,
+}
+
+
+def _rows_of(
+    title: str, most: int, description: str, properties: Mapping[str, Any], required: list[str]
+) -> dict[str, Any]:
+    items = {"type": "object", "required": required, "properties": dict(properties)}
+    return {"type": "array", "title": title, "maxItems": most, "description": description, "items": items}
+
+
 PICK: Mapping[str, Schema] = {
-    "value": {
-        "type": "object",
-        "title": "What to take from the answer",
-        "required": ["value"],
-        "properties": {
-            "value": _PATH
-            | {
-                "title": "Value",
-                "placeholder": "main.temp",
-                "description": "A JMESPath. Test the source and click a value to fill it in.",
-            },
-            "unit": {"type": "string", "title": "Unit", "placeholder": "°C"},
-            "label": {"type": "string", "title": "Label"},
-        },
-    },
+    "value": {"type": "object", "title": "What to take from the answer", "properties": _VALUE},
     "points": {
         "type": "object",
         "title": "What to take from the answer",
-        "properties": {
-            "series": {
-                "type": "array",
-                "title": "Lines",
-                "maxItems": 8,
-                "default": [{}],
-                "description": "For each line a JMESPath that gives pairs of time and value. Test the source and click a value to fill it in.",
-                "items": {
-                    "type": "object",
-                    "required": ["points"],
-                    "properties": {
-                        "points": _PATH | {"title": "Points", "placeholder": "rows[*].[t, v]"},
-                        "label": {"type": "string", "title": "Label"},
-                        "unit": {"type": "string", "title": "Unit"},
-                    },
-                },
-            },
-        },
+        "properties": {"series": {**_rows_of("Lines", 8, _HOW, _LINE, []), "default": [{}]}},
     },
     "rows": {
         "type": "object",
         "title": "What to take from the answer",
-        "required": ["rows"],
         "properties": {
-            "rows": _PATH
-            | {
-                "title": "Rows",
-                "placeholder": "items",
-                "description": "A JMESPath to a list. Test the source and click the list, or a value in it.",
-            },
-            "columns": {
-                "type": "array",
-                "title": "Columns",
-                "maxItems": 12,
-                "description": "Empty: those of the first row.",
-                "items": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {
-                        "name": {"type": "string", "title": "Name"},
-                        "title": {"type": "string", "title": "Heading"},
-                        "format": {"type": "string", "title": "Format", "enum": _COLUMN_FORMATS, "default": "text"},
-                    },
-                },
-            },
+            "rows": _path("Rows", "items", _HOW),
+            "columns": _rows_of("Columns", 30, "Empty: those of the first row.", _COLUMN, ["name"]),
         },
     },
 }
@@ -126,18 +124,19 @@ def data_source_schema(
 
 
 def pick_to_form(shape: str, pick: Any) -> dict[str, Any]:
-    """A stored pick as the form holds it: `points` in all its forms becomes a list of lines."""
-    if shape == "points":
-        lines = pick if isinstance(pick, list) else [pick] if isinstance(pick, Mapping) and pick else []
-        return {"series": [dict(line) for line in lines if isinstance(line, Mapping)]} if lines else {}
-    return dict(pick) if isinstance(pick, Mapping) else {}
+    """A stored pick as the form holds it: a bare JMESPath becomes its field, `points` in all its forms a list of lines."""
+    if shape != "points":
+        return {shape: pick} if isinstance(pick, str) else dict(pick) if isinstance(pick, Mapping) else {}
+    lines = pick.get("series") if isinstance(pick, Mapping) and "series" in pick else pick
+    lines = lines if isinstance(lines, list) else [lines] if lines else []
+    return {"series": [{"points": line} if isinstance(line, str) else dict(line) for line in lines]} if lines else {}
 
 
 def pick_from_form(shape: str, pick: Any) -> Any:
     """What the form holds as a pick: one line stands alone, several as a list; empty lines are left out."""
     if shape != "points" or not isinstance(pick, Mapping):
         return pick
-    lines = [line for line in pick.get("series") or [] if isinstance(line, Mapping) and line.get("points")]
+    lines = [line for line in pick.get("series") or [] if line]
     return lines[0] if len(lines) == 1 else lines
 
 
@@ -179,12 +178,16 @@ def _line(steps: list[str | int], answer: Any) -> dict[str, Any]:
     first = _at(answer, [*around, 0])
     base = _text(around)
     if isinstance(first, Mapping):
-        value = inside or [next((name for name in _plain_keys(first) if _is_number(first[name])), "value")]
         time = next((name for name in first if name.lower() in TIME_NAMES), None)
+        value = inside or [
+            next((name for name in _plain_keys(first) if name != time and _is_number(first[name])), "value")
+        ]
         pair = f"[{_text([time])}, {_text(value)}]" if time else f"[t, {_text(value)}]"
         return {"points": f"{base}[*].{pair}", "label": str(value[-1])}
     if isinstance(first, list):
         return {"points": base}
+    if around and isinstance(around[-1], int):
+        return {"points": _text(around[:-1])}
     return _parallel(around, answer)
 
 

@@ -13,7 +13,14 @@ MISSING: Final = object()
 TEXTAREA_FORMATS = ("text", "markdown", "multiline", "html", "textarea")
 URL_FORMATS = ("url", "uri", "http-url")
 COLOUR_FORMATS = ("colour", "color")
-PLAIN_FORMATS = {"date": "date", "time": "time", "date-time": "datetime-local", "email": "email"}
+PLAIN_FORMATS = {
+    "code": "code",
+    "cron": "code",
+    "date": "date",
+    "time": "time",
+    "date-time": "datetime-local",
+    "email": "email",
+}
 
 
 def type_of(schema: Schema) -> str:
@@ -29,7 +36,7 @@ def type_of(schema: Schema) -> str:
 
 
 def kind_of(schema: Schema) -> str:
-    """One of: secret select boolean number text url textarea colour lines checks rows group json date time datetime-local email."""
+    """One of: secret select boolean number text code url textarea colour lines checks rows group json date time datetime-local email."""
     of_type, form = type_of(schema), schema.get("format")
     if form == "secret":
         return "secret"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from glance.errors import FetchError
 from glance.outbound.answer import Answer
+from glance.outbound.ask import content_type_of
 from glance.outbound.auth import Sessions
 from glance.outbound.client import MAX_BYTES, Client
 from glance.outbound.masking import Mask
@@ -20,7 +21,7 @@ from glance.outbound.send import Sender
 from glance.outbound.target import parse
 from glance.outbound.wire import Guard
 
-__all__ = ["MAX_BYTES", "Answer", "Client", "Guard", "Mask", "Outbound", "lane"]
+__all__ = ["MAX_BYTES", "Answer", "Client", "Guard", "Mask", "Outbound", "content_type_of", "lane"]
 
 
 class Outbound:

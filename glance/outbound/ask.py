@@ -125,6 +125,17 @@ def encoded_body(
     return data, headers
 
 
+def content_type_of(body: str) -> str:
+    """What a body written as text most likely is."""
+    start = body.lstrip()[:1]
+    if start in ("{", "["):
+        return "application/json"
+    if start == "<":
+        return "application/xml"
+    is_form = "=" in body and not any(mark in body for mark in (" ", "\n"))
+    return "application/x-www-form-urlencoded" if is_form else "text/plain; charset=utf-8"
+
+
 def _is_secret(name: str, value: str, mask: Mask) -> bool:
     """True for a header that another server must not see."""
     lowered = name.lower()

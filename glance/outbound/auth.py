@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urljoin
 
 from glance.errors import FetchError, Invalid
 from glance.outbound.answer import Answer
+from glance.outbound.ask import content_type_of
 from glance.shapes import search
 
 MAX_SESSIONS = 200
@@ -125,8 +126,8 @@ def open_session(auth: Mapping[str, Any], url: str, login: Login) -> Session:
         raise FetchError("The session login needs `login` with the address to log in at.", kind="source")
     body, content_type = _body(spec)
     headers = {str(name): _text(value) for name, value in (spec.get("headers") or {}).items()}
-    if content_type:
-        headers.setdefault("Content-Type", content_type)
+    if content_type and not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = content_type
     where = str(spec["url"]) if "://" in str(spec["url"]) else urljoin(url, str(spec["url"]))
     try:
         answer = login(
@@ -160,7 +161,8 @@ def _body(spec: Mapping[str, Any]) -> tuple[bytes | None, str | None]:
         return urlencode({name: _text(value) for name, value in spec["form"].items()}).encode(), (
             "application/x-www-form-urlencoded"
         )
-    return (str(spec["body"]).encode(), None) if spec.get("body") else (None, None)
+    body = _text(spec.get("body"))
+    return (body.encode("utf-8", "replace"), content_type_of(body)) if body else (None, None)
 
 
 def _cookies(answer: Answer) -> dict[str, str]:

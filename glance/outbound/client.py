@@ -66,10 +66,13 @@ class Client:
         try:
             data, heads = encoded_body(method, body, json, default_headers(headers or {}))
             left_s = self.deadline - time.monotonic()
-            budget_s = max(0.001, left_s if timeout_s is None else min(left_s, timeout_s))
+            budget_s = left_s if timeout_s is None else min(left_s, timeout_s)
+            target = parse(url)
+            if budget_s <= 0:
+                raise FetchError(f"The time limit was over before {target.host} could be asked.", kind="timeout")
             ask = Ask(
                 method=checked_method(method),
-                target=parse(url),
+                target=target,
                 headers=heads,
                 body=data,
                 tls=parse_tls(tls),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-HIDDEN = "***"
+HIDDEN = "••••••••"
 
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:api_?-?key|key|token|secret|password|passwd|passphrase|pwd|pass|auth|sig|signature|sid|appid|"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -62,10 +63,8 @@ class Target:
                 raise FetchError(f"{self.host} redirects away from its socket; that is not followed.", kind="redirects")
             return Target("unix", self.host, 0, _encoded(location))
         target = None
-        try:
+        with suppress(FetchError, ValueError):  # said below
             target = parse(urljoin(self.url, location))
-        except (FetchError, ValueError):
-            pass  # said below
         if target is None or target.scheme == "unix":  # a web page must not lead to a socket of this computer
             raise FetchError(f"{self.host} redirects to an address that cannot be followed.", kind="redirects")
         return target

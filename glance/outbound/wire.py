@@ -132,7 +132,7 @@ class Connection(HTTPConnection):
                 self._guard("unix", target.host)
             return self._dial(socket.AF_UNIX, target.host, self._deadline)
         addresses = resolve(target.host, target.port, self._deadline)
-        first: OSError | None = None
+        failures: list[OSError] = []
         for index, (family, address) in enumerate(addresses):
             if self._guard:
                 self._guard(target.host, str(address[0]))
@@ -142,13 +142,13 @@ class Connection(HTTPConnection):
             try:
                 return self._dial(family, address, until)
             except OSError as error:
-                if first is None or first.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    first = error
-        raise first or OSError(errno.EHOSTUNREACH, "no address")
+                failures.append(error)
+        raise min(failures, key=_telling, default=OSError(errno.EHOSTUNREACH, "no address"))
 
     def _dial(self, family: int, address: Any, until: float) -> _PlainSocket:
         """Connect one socket."""
         sock = _PlainSocket(family, socket.SOCK_STREAM)
+        self.wire = sock  # from here on abort() reaches it
         try:
             sock.deadline = until
             sock.arm()
@@ -164,8 +164,15 @@ class Connection(HTTPConnection):
 
     def _secure(self, plain: _PlainSocket) -> ssl.SSLSocket:
         """TLS around the socket, its certificate checked before a byte is sent."""
-        secured = _context(self._tls.verify).wrap_socket(plain, server_hostname=self._target.host)
+        secured = _context(self._tls.verify).wrap_socket(
+            plain, server_hostname=self._target.host, do_handshake_on_connect=False
+        )
+        self.wire = secured
         try:
+            if isinstance(secured, _TlsSocket):
+                secured.deadline = self._deadline
+                secured.arm()
+            secured.do_handshake()
             if self._tls.pin:
                 found = hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
                 if found != self._tls.pin:
@@ -173,9 +180,14 @@ class Connection(HTTPConnection):
         except BaseException:
             secured.close()
             raise
-        if isinstance(secured, _TlsSocket):
-            secured.deadline = self._deadline
         return secured
+
+
+def _telling(failure: OSError) -> int:
+    """Which of several failures says most: a refusal, then silence, then an address that this computer has no way to."""
+    if isinstance(failure, ConnectionRefusedError):
+        return 0
+    return 2 if failure.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) else 1
 
 
 class Pool:

@@ -258,9 +258,13 @@ class Refresher:
 
     def stop(self) -> None:
         """Take no more work and end; idempotent."""
+        self.refuse()
+        self._pool.stop()
+
+    def refuse(self) -> None:
+        """Begin no more fetches; one that fails from now on was cut off by the stop, and is not stored."""
         self._flights.stop()
         self._keeper.stop()
-        self._pool.stop()
 
     def is_alive(self) -> bool:
         """True while the clock runs."""

@@ -191,6 +191,10 @@ class Flights:
 
     def _settle(self, flight: Flight, answer: fetching.Answer, ready: fetching.Plan | None) -> None:
         """Store what a run brought (unless it came too late), tell the pages, and let the waiting have it."""
+        if self._stopping and answer.error is not None:
+            # cut off by the stop: no fault of the source, and not to be stored as one
+            self._land(flight, Landing(None, error=answer.error))
+            return
         now = self._clock()
         self.counts.fetches += 1
         self.counts.failures += answer.error is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import select
@@ -40,10 +41,13 @@ def serve(
     `on_ready` is called once the port is taken and before the first request is read (it may start threads, nothing forks).
     `on_stop` is called after running requests had a moment to finish; it has to end the websockets' handlers.
     """
-    raise_file_limit()
+    limits = _limits(raise_file_limit())
+    if sys.maxsize < 1 << 32:
+        # 8 MB of address space for each of several hundred threads do not fit into 32 bits
+        threading.stack_size(1 << 20)
     listener = listener or listen(settings)
     with _signals() as wait_for_signal:
-        gate = Gate(app, listener)
+        gate = Gate(app, listener, limits)
         try:
             if on_ready:
                 on_ready()
@@ -62,6 +66,14 @@ def serve(
             on_stop()
         gate.stop(STOP_S)
     return 0
+
+
+def _limits(files: int) -> Limits:
+    """The limits where `files` may be open: a part stays for the database and for fetches, two go with each websocket."""
+    usual = Limits()
+    room = max(files - 512, files // 2)
+    sockets = min(usual.sockets, room // 8)
+    return dataclasses.replace(usual, sockets=sockets, connections=min(usual.connections, room - 2 * sockets))
 
 
 def _greeting(settings: Settings, listener: Listener) -> str:

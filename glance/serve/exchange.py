@@ -18,7 +18,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.http.parser import RequestParser
 
 from glance.serve.connection import ClientLost, Connection, Incoming, Outgoing
-from glance.serve.websocket import WebSocketSocket, handshake_fault
+from glance.serve.websocket import INTERNAL_ERROR, SERVICE_RESTART, WebSocketSocket, handshake_fault
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,8 @@ class Exchange:
             out.sendall(plain_response(500, "Glance could not answer this request; its log says why."))
             response.force_close()
         if websocket and websocket.is_open:
-            websocket.fail()
+            # at the end of Glance a handler may well fail, because what it reads from is closed already
+            websocket.fail(SERVICE_RESTART if self.closing else INTERNAL_ERROR)
             return Outcome.TAKEN
         out.finish()
         log.debug(

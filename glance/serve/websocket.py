@@ -17,10 +17,11 @@ from simple_websocket import ConnectionClosed
 # RFC 6455: the server proves that it read the key by hashing it with this.
 _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 INTERNAL_ERROR = 1011
+SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 ABNORMAL = 1006
 SEND_TIMEOUT_S = 10.0
-CLOSING_S = 2.0
+CLOSING_S = 1.0
 
 _UPGRADE = re.compile(rb"\nupgrade:[ \t]*websocket[ \t]*\r", re.IGNORECASE)
 _KEY = re.compile(rb"\nsec-websocket-key:[ \t]*([^\r\n]*?)[ \t]*\r", re.IGNORECASE)
@@ -127,10 +128,10 @@ class WebSocketSocket:
         """The reader is through: nobody uses the socket any more."""
         self._closed.set()
 
-    def fail(self) -> None:
-        """Tell the client that its handler failed."""
+    def fail(self, code: int) -> None:
+        """Tell the client with a close code that its handler failed."""
         try:
-            self.send(b"\x88\x02" + struct.pack("!H", INTERNAL_ERROR))
+            self.send(b"\x88\x02" + struct.pack("!H", code))
         except ClientGone:
             self._closed.set()
 
@@ -142,11 +143,7 @@ class WebSocketSocket:
             self._closed.set()
 
     def finish(self) -> None:
-        """The handler is through: let the client answer the close for a moment, then close the socket."""
-        try:
-            self._sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._closed.set()
+        """The handler is through: let the reader answer or await the close for a moment, then close the socket."""
         if not self._closed.wait(CLOSING_S):
             self.cut()
             self._closed.wait(CLOSING_S)

@@ -136,10 +136,10 @@ def _are_parallel(points: Any) -> bool:
     times, values = points
     if len(times) != len(values):
         return False
-    if len(times) != 2:
+    if len(times) not in (1, 2):
         return True
-    # Two by two can be read both ways: it is two lists only where the first holds two moments and the second none.
-    return looks_like_moment(times[1]) and not looks_like_moment(values[0])
+    # One or two can be read both ways: as two lists only where the first holds moments and the second does not.
+    return looks_like_moment(times[-1]) and not looks_like_moment(values[0])
 
 
 def _parts(point: Any) -> tuple[Any, Any] | None:

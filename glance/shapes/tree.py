@@ -14,13 +14,15 @@ _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Leaf(NamedTuple):
-    """One place in an answer: `path` as it is read, its JMESPath, a short preview, its type in words, and how deep it lies."""
+    """One place in an answer: `path` as it is read, its JMESPath, a short preview, its type in words, how deep it lies, and
+    the last part of its path (empty for the answer itself)."""
 
     path: str
     jmespath: str
     preview: str
     type: str
     depth: int
+    name: str
 
 
 def tree(answer: Any) -> list[Leaf]:
@@ -37,7 +39,14 @@ def _walk(value: Any, steps: tuple[str, ...], expression: str, depth: int) -> It
     """The place itself (but for the root that holds others), then what lies in it."""
     children = list(_children(value)) if depth <= MAX_DEPTH else []
     if steps or not children or isinstance(value, list):
-        yield Leaf(".".join(steps), expression or "@", _preview(value), _type(value), max(0, depth - 1))
+        yield Leaf(
+            ".".join(steps),
+            expression or "@",
+            _preview(value),
+            _type(value),
+            max(0, depth - 1),
+            steps[-1] if steps else "",
+        )
     for name, step, child in children:
         joined = f"{expression}{step}" if step.startswith("[") or not expression else f"{expression}.{step}"
         yield from _walk(child, (*steps, name), joined, depth + 1)

@@ -83,7 +83,7 @@ def _ask(request: Mapping[str, Any], io: SourceIO) -> Any:
         headers["Accept"] = _ACCEPT[form]
     body = request.get("body")
     if body and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = _content_type(str(body))
+        headers["Content-Type"] = outbound.content_type_of(str(body))
     optional = _statuses(request.get("optional"))
     try:
         answer = io.http.request(
@@ -146,17 +146,6 @@ def _auth(auth: Any) -> Mapping[str, Any] | None:
     if not isinstance(auth, Mapping):
         return None
     return {**auth, "token": auth["token_at"]} if auth.get("token_at") else auth
-
-
-def _content_type(body: str) -> str:
-    """What a body written as text most likely is."""
-    start = body.lstrip()[:1]
-    if start in ("{", "["):
-        return "application/json"
-    if start == "<":
-        return "application/xml"
-    is_form = "=" in body and not any(mark in body for mark in (" ", "\n"))
-    return "application/x-www-form-urlencoded" if is_form else "text/plain; charset=utf-8"
 
 
 def _statuses(optional: Any) -> tuple[int, ...]:

@@ -15,7 +15,10 @@ from glance.store.rows import dump, load
 
 @dataclass(frozen=True, slots=True)
 class CustomWidgetRow:
-    """One row: `manifest` (with its template) only where the origin is the API; `status_at` since when the status holds."""
+    """One row: `manifest` holds its template too; for a folder it is what was read when its files bore `stamp`.
+
+    `status_at` is since when the status holds (Unix seconds).
+    """
 
     id: int
     slug: str
@@ -25,12 +28,13 @@ class CustomWidgetRow:
     status_at: float
     path: str | None
     manifest: Mapping[str, Any] | None
+    stamp: str | None
     version: int
     created_at: float
     updated_at: float
 
 
-COLUMNS = "id, slug, name, origin, status, status_at, path, manifest, version, created_at, updated_at"
+COLUMNS = "id, slug, name, origin, status, status_at, path, manifest, stamp, version, created_at, updated_at"
 
 
 class CustomWidgets:
@@ -53,17 +57,29 @@ class CustomWidgets:
             raise NotFound("There is no custom widget with this slug.")
         return _row(row)
 
-    def put_folder(self, slug: str, name: str, path: str, status: str) -> None:
-        """Note that a folder holds this definition, whole or broken; an API definition of the same slug is left alone."""
+    def put_folder(
+        self, slug: str, name: str, path: str, status: str, manifest: Mapping[str, Any] | None, stamp: str
+    ) -> None:
+        """Note what a folder holds, whole or broken; an API definition of the same slug is left alone."""
         now = self._clock()
         with self._db.write(structure=True) as con:
             con.execute(
-                "INSERT INTO custom_widgets (slug, name, origin, status, status_at, path, created_at, updated_at) "
-                "VALUES (?, ?, 'folder', ?, ?, ?, ?, ?) ON CONFLICT (slug) DO UPDATE SET name = excluded.name, "
+                "INSERT INTO custom_widgets (slug, name, origin, status, status_at, path, manifest, stamp, created_at, updated_at) "
+                "VALUES (?, ?, 'folder', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slug) DO UPDATE SET name = excluded.name, "
                 "status_at = CASE WHEN status = excluded.status THEN status_at ELSE excluded.status_at END, "
-                "status = excluded.status, path = excluded.path, updated_at = excluded.updated_at WHERE origin = 'folder' "
-                "AND (name <> excluded.name OR status <> excluded.status OR path <> excluded.path)",
-                (slug, name, status, now, path, now, now),
+                "status = excluded.status, path = excluded.path, manifest = excluded.manifest, stamp = excluded.stamp, "
+                "updated_at = excluded.updated_at WHERE origin = 'folder'",
+                (
+                    slug,
+                    name,
+                    status,
+                    now,
+                    path,
+                    dump(dict(manifest)) if manifest is not None else None,
+                    stamp,
+                    now,
+                    now,
+                ),
             )
 
     def mark_missing(self, slug: str) -> None:
@@ -112,6 +128,7 @@ def _row(row: sqlite3.Row) -> CustomWidgetRow:
         status_at=row["status_at"],
         path=row["path"],
         manifest=load(row["manifest"]) if row["manifest"] else None,
+        stamp=row["stamp"],
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

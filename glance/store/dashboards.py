@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sqlite3
 import time
 import unicodedata
@@ -78,6 +79,31 @@ class Dashboards:
                 (wanted, title, icon, int(default), int(is_template), dump(dict(settings or {})), now, now),
             )
             return _dashboard(self._row(con, wanted))
+
+    def duplicate(self, slug: str, title: str | None = None) -> Dashboard:
+        """A copy with copies of its widgets and their secrets; answers are not copied, they are fetched anew."""
+        with self._db.write(structure=True) as con:
+            row = self._row(con, slug)
+            made = self.create(
+                title or f"{row['title']} copy", icon=row["icon"], settings=load(row["settings"]), is_default=False
+            )
+            now = self._clock()
+            for widget in con.execute(
+                "SELECT id FROM widgets WHERE dashboard_id = ? ORDER BY y, x", (row["id"],)
+            ).fetchall():
+                copy = secrets.token_hex(6)
+                con.execute(
+                    "INSERT INTO widgets (id, dashboard_id, custom_widget_id, title, params, x, y, w, h, refresh_interval, schedule, "
+                    "settings, created_at, updated_at) SELECT ?, ?, custom_widget_id, title, params, x, y, w, h, refresh_interval, "
+                    "schedule, settings, ?, ? FROM widgets WHERE id = ?",
+                    (copy, made.id, now, now, widget["id"]),
+                )
+                con.execute(
+                    "INSERT INTO widget_secrets (widget_instance_id, path, value, digest, set_at) "
+                    "SELECT ?, path, value, digest, set_at FROM widget_secrets WHERE widget_instance_id = ?",
+                    (copy, widget["id"]),
+                )
+            return made
 
     def update(self, slug: str, changes: Mapping[str, Any], if_version: int | None = None) -> Dashboard:
         """Change the given fields; PreconditionFailed where `if_version` is not the current one."""

@@ -25,6 +25,8 @@ JOINED: dict[str, tuple[str, ...]] = {
 }
 _HASHED = re.compile(r"^(?P<stem>[\w./-]+?)\.(?P<hash>[0-9a-f]{10})\.(?P<ext>\w+)$")
 _SOURCE_MAP = re.compile(rb"^//# sourceMappingURL=.*$", re.MULTILINE)
+# Comments in our own files are for readers of the source: whole lines in scripts, all in stylesheets.
+_OURS = {"js": re.compile(rb"^\s*//.*\n", re.MULTILINE), "css": re.compile(rb"/\*.*?\*/\n?", re.DOTALL)}
 _ICON_NAME = re.compile(r"^[a-z0-9][a-z0-9-]*$")
 
 
@@ -97,9 +99,11 @@ class Assets:
         """Join and compress. Each script of ours stands in a block of its own, so that names never meet."""
         texts = []
         for part in parts:
-            text = _SOURCE_MAP.sub(b"", part.read_bytes()).strip()
+            text = _SOURCE_MAP.sub(b"", part.read_bytes())
+            if part.parent.name in _OURS:
+                text = _OURS[part.parent.name].sub(b"", text)
             own_script = part.suffix == ".js" and part.parent.name == "js" and len(parts) > 1
-            texts.append(b"{\n" + text + b"\n}" if own_script else text)
+            texts.append(b"{\n" + text.strip() + b"\n}" if own_script else text.strip())
         body = (b"\n;\n" if name.endswith(".js") and len(parts) > 1 else b"\n").join(texts) + b"\n"
         mime = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}.get(
             name.rpartition(".")[2], mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -124,7 +128,8 @@ def serve(assets: Assets, address: str) -> Response:
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = IMMUTABLE if current else "no-cache"
     response.set_etag(asset.hash)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def install(app: Flask) -> Assets:

@@ -231,6 +231,7 @@ def _show(current: Dashboard | None, form: DashboardForm, widgets: list[Widget])
         summary_count=f"{count} field{'s need' if count != 1 else ' needs'} a fix",
         icons=sorted(current_app.extensions["glance.assets"].icons),
         goes=_what_goes(widgets),
+        has_demo=current is not None and any(one.id in current.settings.get("demo_widgets", ()) for one in widgets),
         back=f"/d/{current.slug}" if current else url_for("plain.dashboards"),
     )
 

@@ -6,46 +6,25 @@ import base64
 import binascii
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, redirect, render_template, request, url_for
+from flask import current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from glance import form
-from glance.definition import Definition
 from glance.errors import Conflict, GlanceError, Invalid, PreconditionFailed
-from glance.form.fields import Look, every_field
+from glance.form.fields import every_field
 from glance.form.rows import ROW_VERBS
-from glance.freshness import next_run
-from glance.model import Dashboard, Widget
-from glance.params import secret_paths
+from glance.model import Widget
 from glance.placing import first_free
 from glance.web import draft as drafts
 from glance.web import runtime
 from glance.web.arrange import COLUMNS, Box, make_room
-from glance.web.draft import WidgetDraft
-from glance.web.preview import preview_of
-from glance.web.speech import by_path, counted, interval_in_words, sentence_of
-from glance.web.trials import Kept, Trials, reshaped, run, tell
+from glance.web.form_page import Making, asked_of, fields_of, show
+from glance.web.speech import by_path, sentence_of
+from glance.web.trials import Trials, run
 
 Answer = str | Response | tuple[str, int]
-
-
-@dataclass(slots=True)
-class Making:
-    """A form being worked on: the definition, the widget where there is one, where it goes, and what was typed."""
-
-    definition: Definition
-    widget: Widget | None
-    dashboard: Dashboard
-    draft: WidgetDraft
-    faults: dict[str, str]
-    stale: list[str]
-    focus: str | None = None
-    trial: Kept | None = None
-    token: str = ""
-    status: int = 200
 
 
 def new_widget(slug: str) -> Answer:
@@ -79,7 +58,7 @@ def trials() -> Trials:
 
 def _answer(making: Making) -> Answer:
     if request.method == "GET":
-        return _show(making)
+        return show(making)
     do = request.form.get("do", "save")
     posted = request.form.to_dict(flat=False)
     making.draft = drafts.of_post(making.definition, posted, _unseal, editing=do != "save")
@@ -93,7 +72,7 @@ def _answer(making: Making) -> Answer:
         _test(making)
     else:
         _work(making, do)
-    page = _show(making)
+    page = show(making)
     return (page, making.status) if making.status != 200 else page
 
 
@@ -150,21 +129,8 @@ def _test(making: Making) -> None:
     except Invalid as error:
         making.faults, making.status = by_path(error), 422
         return
-    making.trial = run(rt.refresher, making.definition, whole, _asked(making.definition, given))
+    making.trial = run(rt.refresher, making.definition, whole, asked_of(making.definition, given))
     making.token = trials().keep(making.trial)
-
-
-def _asked(definition: Definition, given: Mapping[str, Any]) -> Any:
-    """What a test was run for, without what only shapes its answer."""
-    found = drafts.source_param(definition)
-    if found is None:
-        return dict(given)
-    source = given.get(found[0]) or {}
-    return {name: value for name, value in source.items() if name != "pick"}
-
-
-def _stored(making: Making) -> Mapping[str, float]:
-    return making.widget.secrets_set if making.widget else {}
 
 
 def _save(making: Making) -> Response | None:
@@ -254,8 +220,8 @@ def _note_stale(making: Making, error: PreconditionFailed) -> None:
         return
     there = drafts.of_widget(making.definition, now)
     lines = [f"Title there: “{now.title}”."] if now.title != making.draft.title else []
-    mine = {f.path: f for f in every_field(_fields(making, making.draft))}
-    for theirs in every_field(_fields(making, there)):
+    mine = {f.path: f for f in every_field(fields_of(making, making.draft))}
+    for theirs in every_field(fields_of(making, there)):
         own = mine.get(theirs.path)
         if own is not None and theirs.kind not in ("secret", "group", "rows") and own.value != theirs.value:
             lines.append(f"{theirs.label} there: {theirs.value[:200] or 'empty'}.")
@@ -266,177 +232,8 @@ def _note_stale(making: Making, error: PreconditionFailed) -> None:
     making.status = 412
 
 
-def _seal(text: str) -> str:
-    return base64.urlsafe_b64encode(runtime().secretbox.encrypt(text)).decode()
-
-
 def _unseal(sealed: str) -> str | None:
     try:
         return str(runtime().secretbox.decrypt(base64.urlsafe_b64decode(sealed.encode())))
     except (GlanceError, binascii.Error, ValueError):
         return None
-
-
-def _fields(making: Making, draft: WidgetDraft) -> tuple[form.Field, ...]:
-    look = Look(
-        errors=making.faults,
-        secrets_set=_stored(making),
-        secret_states=draft.params.secret_states,
-        seal=_seal,
-    )
-    schema = drafts.schema_for(making.definition, drafts.chosen_kind(making.definition, draft.params.values))
-    return form.build(schema, draft.params.values, look)
-
-
-def _show(making: Making) -> str:
-    definition, draft, widget = making.definition, making.draft, making.widget
-    fields = _fields(making, draft)
-    faults = _summary(making, fields)
-    shape, pick = definition.shape, _pick(making)
-    data, error = reshaped(definition, making.trial, pick) if making.trial else (None, None)
-    told = tell(definition, making.trial, data, error, pick, can_pick=shape is not None) if making.trial else None
-    is_current = making.trial is not None and making.trial.asked == _asked(definition, drafts.given(definition, draft))
-    count = len(faults)
-    return render_template(
-        "widget_form.html",
-        current=None,
-        definition=definition,
-        widget=widget,
-        dashboard=making.dashboard,
-        dashboards_to_choose=runtime().dashboards.all() if widget is None else [],
-        heading=f"Change “{widget.title or definition.name}”" if widget else f"Add {definition.name}",
-        subtitle=_subtitle(making),
-        action=url_for("plain.edit_widget", widget_id=widget.id)
-        if widget
-        else url_for("plain.new_widget", slug=definition.slug),
-        back=_back(making),
-        form=draft,
-        errors=draft.errors,
-        source_fields=[one for one in fields if one.note == "data_source"],
-        param_fields=[one for one in fields if one.note != "data_source"],
-        unfolded=_is_unfolded(making, fields),
-        leftovers=_leftovers(fields),
-        source_note=definition.kind if definition.kind != "any" else "",
-        summary=faults,
-        summary_head=f"{counted(count, 'field').capitalize()} need{'s' if count == 1 else ''} a fix. Nothing is lost.",
-        summary_count=f"{count} field{' needs' if count == 1 else 's need'} a fix",
-        stale=making.stale,
-        focus=making.focus,
-        token=making.token if making.trial else "",
-        trial=told,
-        preview=preview_of(
-            definition,
-            widget,
-            draft,
-            data if making.trial and not error else None,
-            making.trial is not None and not error,
-            is_current,
-        ),
-        refreshes=definition.kind not in ("static", "push"),
-        testable=definition.kind not in ("static", "push")
-        and drafts.chosen_kind(definition, draft.params.values) not in ("static", "push"),
-        own_refresh=f"on its schedule {definition.schedule}"
-        if definition.schedule
-        else interval_in_words(definition.refresh_interval),
-        next_runs=_next_runs(draft),
-        least=definition.size_min,
-        size=draft.size,
-    )
-
-
-def _is_unfolded(making: Making, fields: tuple[form.Field, ...]) -> bool:
-    """True where a rarely needed field of the source was filled in or has a fault, so that it must be seen."""
-    plain = {one.path: one.value for one in every_field(_fields(making, WidgetDraft(params=_only_kind(making))))}
-    tucked = [one for whole in fields for child in whole.children if child.tucked for one in every_field([child])]
-    return any(
-        one.error or one.value != plain.get(one.path, "") or one.secret and one.secret.state != "empty"
-        for one in tucked
-    )
-
-
-def _only_kind(making: Making) -> form.Draft:
-    """The draft of a source of the same kind that nothing was typed into."""
-    found = drafts.source_param(making.definition)
-    kind = drafts.chosen_kind(making.definition, making.draft.params.values)
-    return form.Draft(values={found[0]: {"kind": kind}} if found and kind else {})
-
-
-def _pick(making: Making) -> Any:
-    found = drafts.source_param(making.definition)
-    if found is None:
-        return None
-    source = drafts.given(making.definition, making.draft).get(found[0])
-    return source.get("pick") if isinstance(source, Mapping) else None
-
-
-def _back(making: Making) -> str:
-    if making.widget:
-        return f"{url_for('pages.dashboard', slug=making.dashboard.slug)}#w-{making.widget.id}"
-    return url_for("plain.gallery", to=making.dashboard.slug)
-
-
-def _subtitle(making: Making) -> str:
-    text = making.definition.description.strip()
-    text = f"{text}." if text and not text.endswith(".") else text
-    if making.widget:
-        since = time.strftime("%-d %B", time.localtime(making.widget.created_at))
-        return f"{text} On {making.dashboard.title} since {since}.".strip()
-    return f"{text} It goes on {making.dashboard.title}.".strip()
-
-
-def _next_runs(draft: WidgetDraft) -> list[str]:
-    """The next three runs of the schedule that is typed, as this computer's clock shows them."""
-    if not draft.cron or "cron" in draft.errors:
-        return []
-    runs, at = [], time.time()
-    try:
-        for _ in range(3):
-            at = next_run(draft.cron, at)
-            runs.append(at)
-    except Exception:  # a cron expression that is not chosen is not checked; then nothing is said about it
-        return []
-    today = time.localtime()[:3]
-    return [
-        time.strftime("%H:%M" if time.localtime(at)[:3] == today else "%-d %b %H:%M", time.localtime(at)) for at in runs
-    ]
-
-
-def _summary(making: Making, fields: tuple[form.Field, ...]) -> list[dict[str, str]]:
-    """One line for each thing to fix, with the place to go to."""
-    known = {one.path: one for one in every_field(fields)}
-    anchors = {
-        "title": ("title", "Title"),
-        "w": ("w", "Size"),
-        "h": ("h", "Size"),
-        "every": ("r-every", "Refresh"),
-        "cron": ("r-cron", "Refresh"),
-    }
-    found = [
-        {"anchor": anchors.get(name, ("", name))[0], "label": anchors.get(name, ("", name))[1], "sentence": text}
-        for name, text in making.draft.errors.items()
-    ]
-    for path, text in making.faults.items():
-        near = path
-        while near and near not in known:
-            near = near.rpartition(".")[0]
-        one = known.get(near)
-        found.append({"anchor": one.id if one else "", "label": one.label if one else path, "sentence": text})
-    return found
-
-
-def _leftovers(fields: tuple[form.Field, ...]) -> list[tuple[str, str]]:
-    """What was typed for another source kind: carried along hidden, so that switching back loses nothing. Never secrets."""
-    names = {one.name for one in every_field(fields)}
-    hidden = _secret_ends()
-    found = []
-    for name, values in request.form.to_dict(flat=False).items():
-        is_ours = name in names or not name.startswith("p.") or name.endswith((".sealed", ".state"))
-        inside_rows = any(name.startswith(f"{one.name}.") for one in every_field(fields) if one.kind == "rows")
-        if not is_ours and not inside_rows and name.rpartition(".")[2] not in hidden:
-            found += [(name, value) for value in values]
-    return found
-
-
-def _secret_ends() -> frozenset[str]:
-    """The last part of the name of every secret field of every source kind."""
-    return frozenset(path.rpartition(".")[2] for schema in drafts.forms().values() for path in secret_paths(schema))

@@ -33,7 +33,7 @@ OOB = b' hx-swap-oob="outerMorph"'
 _SEED = secrets.token_hex(8)
 AGE, ARC, OUT = (f"[{_SEED}{name}]" for name in ("age", "arc", "oob"))
 _MARKS = re.compile(f"\\[{_SEED}(age|arc|oob)\\]".encode())
-_FORM_ORIGIN = re.compile(r"<form\b[^>]*\saction=\"(https?://[^/\"?#\s]+)|\sdata-goes=\"(https?://[^/\"?#\s]+)")
+_FORM_ORIGIN = re.compile(r"<form\b[^>]*\saction=\"(https?://[^/\"?#\s]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +160,7 @@ class Fragments:
             blank=notes.blank(view, widget, definition) if body is None else None,
         )
         pieces = _MARKS.split(text.strip().encode())
-        forms = (
-            tuple(dict.fromkeys(a or b for a, b in _FORM_ORIGIN.findall(str(body or ""))))
-            if definition and definition.trusted
-            else ()
-        )
+        forms = tuple(dict.fromkeys(_FORM_ORIGIN.findall(str(body or "")))) if definition and definition.trusted else ()
         return Rendered(
             widget.id,
             version,

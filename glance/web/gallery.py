@@ -15,7 +15,7 @@ from glance import params
 from glance.cards import CardError
 from glance.definition import Definition
 from glance.model import Dashboard, Place, Widget
-from glance.registry import Broken
+from glance.folders import Broken
 from glance.web import runtime
 from glance.web.speech import counted
 
@@ -37,6 +37,7 @@ class Tile:
     used: str
     href: str
     body: Markup | None
+    framed: bool
     find: str
 
 
@@ -130,11 +131,12 @@ def _tile(definition: Definition, used: int, to: Dashboard | None) -> Tile:
         name=definition.name,
         description=definition.description,
         category=definition.category,
-        kind=definition.kind,
+        kind="any source" if definition.kind == "any" else definition.kind,
         look=definition.css_kind,
         used=counted(used, "widget").replace("no widgets", "Not used").capitalize(),
         href=url_for("plain.new_widget", slug=definition.slug, to=to.slug if to else None),
         body=example_body(definition),
+        framed=bool(definition.frames),
         find=_find(definition),
     )
 

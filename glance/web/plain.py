@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from flask import Blueprint
 
 from glance import form
+from glance.form.fields import is_touched
 from glance.web import dashboards, explain, forms, gallery, importing, save, welcome
 
 bp = Blueprint("plain", __name__)
@@ -53,5 +54,6 @@ def _day(at: float) -> str:
 
 
 bp.add_app_template_global(_laid_out, "laid_out")
+bp.add_app_template_global(is_touched, "is_touched")
 bp.add_app_template_filter(_clock_s, "clock_s")
 bp.add_app_template_filter(_day, "day")

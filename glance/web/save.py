@@ -14,11 +14,13 @@ from glance.model import Widget
 from glance.web import fragments, runtime
 
 MAX_ITEMS = 500
+BY_NUMBER = ("toggle:", "drop:", "up:", "down:")
 
 
 def save_card(widget_id: str) -> Response:
     """Save what a card's own form carries: fields are named as the params; `do=add`, `toggle:<i>` or `drop:<i>` change its list.
 
+    `version` is that of the widget when the card was drawn: a numbered row is changed only where it is still that row.
     Answers the new card to htmx, else goes back to the dashboard.
     """
     rt = runtime()
@@ -26,6 +28,9 @@ def save_card(widget_id: str) -> Response:
     definition = rt.definitions.get(widget.custom_widget)
     if not definition.editable_card:
         raise Conflict("This widget has no form of its own; change it in its settings.")
+    do = request.form.get("do", "")
+    if do.startswith(BY_NUMBER) and request.form.get("version", widget.version, type=int) != widget.version:
+        return _answer(widget)  # the rows have moved since the card was drawn: show them as they are now
     carried = form.read(definition.params, request.form.to_dict(flat=False), prefix="", only_present=True)
     if carried.errors:
         path, sentence = next(iter(carried.errors.items()))
@@ -36,10 +41,8 @@ def save_card(widget_id: str) -> Response:
     params: dict[str, Any] = {
         name: value for name, value in {**widget.params, **carried.values}.items() if name not in emptied
     }
-    _change_list(definition.params, params, request.form.get("do", ""))
-    version = request.form.get("version", type=int)
-    changed = rt.placing.change(widget.id, {"params": params}, if_version=version)
-    return _answer(changed)
+    _change_list(definition.params, params, do)
+    return _answer(rt.placing.change(widget.id, {"params": params}))
 
 
 def remove_widget(widget_id: str) -> Response:

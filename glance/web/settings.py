@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
-from glance.runtime import Runtime
 
 from glance import __version__, passwords
 from glance.errors import FieldError, NotFound
+from glance.runtime import Runtime
 from glance.store.owner import KEEP_S
 from glance.web.door import pages
 from glance.web.door.guard import the_door
@@ -172,6 +172,7 @@ def about() -> str:
     return _page(
         "about",
         version=__version__,
+        started_at=runtime.started_at,
         python=platform.python_version(),
         machine=f"{platform.system()} on {platform.machine()}",
         data_folder=str(runtime.settings.data.resolve()),

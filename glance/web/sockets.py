@@ -48,7 +48,12 @@ class Wake(threading.Event):
 
 def init_app(app: Flask, runtime: Runtime) -> None:
     """Add the socket's route."""
-    app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": PING_S, "max_message_size": 64 * 1024, "event_class": Wake}
+    app.config["SOCK_SERVER_OPTIONS"] = {
+        "ping_interval": PING_S,
+        "max_message_size": 64 * 1024,
+        "event_class": Wake,
+        "subprotocols": door.BearerSubprotocols(),
+    }
     app.register_blueprint(blueprint)
 
 
@@ -106,7 +111,7 @@ class Talk:
             if f"{PAGE}{self._slug}" in taken:
                 self._look()
             else:
-                self._send(self._runtime.widgets.many(taken).values())
+                self._send(self._runtime.widgets.many(sorted(taken)).values())
             sent_at = time.monotonic()
 
     def _hear(self) -> None:
@@ -136,7 +141,9 @@ class Talk:
     def _send(self, widgets: Iterable[Widget]) -> None:
         """The cards that the page does not have yet, in messages of at most 32 KB (one card may be longer)."""
         cards = [card for card in self._store.now_of(list(widgets)) if self._sent.get(card.widget_id) != card.version]
-        now, batch, size = self._runtime.clock(), [], 0
+        now = self._runtime.clock()
+        batch: list[bytes] = []
+        size = 0
         for card in cards:
             text = card.join(now, out_of_band=True)
             if batch and size + len(text) > MAX_MESSAGE:

@@ -31,7 +31,7 @@ def welcome(dashboard: Dashboard) -> Response:
         dashboard=dashboard,
         current=dashboard.slug,
         greeting=greeting(time.localtime().tm_hour),
-        demo_sentence=f"{counted(len(_demo()), 'widget').capitalize()} on this computer’s own figures, live in a few seconds. One click takes them away again.",
+        demo_sentence=f"{counted(len(_demo(dashboard.slug)), 'widget').capitalize()} on this computer’s own figures, live in a few seconds. One click takes them away again.",
         found=_found(),
     )
     return Response(page, content_type="text/html; charset=utf-8", headers={"Cache-Control": "private, no-store"})
@@ -48,7 +48,7 @@ def fill_with_demo(slug: str) -> AnyResponse:
     """Place the demo's widgets, packed below what is there, and remember which they are."""
     rt = runtime()
     dashboard = rt.dashboards.get(slug)
-    wanted = _demo()
+    wanted = _demo(slug)
     below = max((widget.place.y + widget.place.h for widget in rt.widgets.on_dashboard(slug)), default=1)
     boxes = pack((str(index), *item["size"]) for index, item in enumerate(wanted))
     made = []
@@ -82,60 +82,47 @@ def add_found(slug: str) -> AnyResponse:
     return redirect(f"{url_for('pages.dashboard', slug=slug)}#w-{widget.id}", 303)
 
 
-def _demo() -> list[dict[str, Any]]:
+def _demo(slug: str) -> list[dict[str, Any]]:
     """The demo's widgets that this Glance has the custom widgets for; none of them needs the internet."""
-    return [item for item in demo_set(request.url_root) if _usable(item["slug"])]
+    here = runtime().settings.public_url or request.url_root.rstrip("/")
+    return [item for item in demo_set(here, slug) if _usable(item["slug"])]
 
 
 def _usable(slug: str) -> bool:
     return runtime().definitions.find(slug) is not None
 
 
-def demo_set(own_address: str) -> list[dict[str, Any]]:
-    """What the demo shows: slug, title, params and size of each, in reading order."""
-    here = own_address.rstrip("/")
+def demo_set(here: str, slug: str) -> list[dict[str, Any]]:
+    """What the demo shows: slug, title, params and size (columns, rows) of each, in reading order. `here` is Glance's address."""
     note = (
-        "# Welcome\n\nEverything here is real: this computer’s figures, checks of Glance itself, and a note you can change.\n\n"
-        "- **Add** puts another widget on the page\n- the menu of a widget leads to its settings\n- the arrow fetches anew"
+        "Everything here is real: this computer’s figures, checks of Glance itself, and a note that you can change.\n\n"
+        "- **Add** puts another widget on the page\n"
+        "- the three dots of a widget lead to its settings\n"
+        "- the arrow fetches anew\n\n"
+        f"[Take the demo away]({here}/dashboards/{slug}/edit#demo)"
     )
+    checks = [
+        {"name": "Glance answers", "url": f"{here}/healthz"},
+        {"name": "Glance is ready", "url": f"{here}/readyz"},
+        {"name": "Nobody listens here", "url": "tcp://127.0.0.1:9"},
+    ]
+    threads = {"kind": "http", "url": f"{here}/healthz", "format": "text", "pick": {"value": "length(@)"}}
+    todo = [{"text": "Add a widget"}, {"text": "Look around in the settings"}, {"text": "Start the demo", "done": True}]
+    links = [
+        {"title": "Custom widgets", "url": f"{here}/gallery", "icon": "plus", "series": 1},
+        {"title": "Dashboards", "url": f"{here}/dashboards", "icon": "desktop", "series": 2},
+        {"title": "Settings", "url": f"{here}/settings", "icon": "gear", "series": 3},
+        {"title": "API", "url": f"{here}/api/docs", "icon": "code", "series": 4},
+    ]
     return [
         _item("clock", "Clock", (2, 3)),
-        _item("host", "This computer", (4, 5)),
-        _item(
-            "services",
-            "Services",
-            (4, 5),
-            services=[{"name": "Glance", "url": f"{here}/healthz"}, {"name": "Glance, ready", "url": f"{here}/readyz"}],
-        ),
-        _item(
-            "stat",
-            "Stored by Glance",
-            (2, 3),
-            data_source={
-                "kind": "http",
-                "url": f"{here}/healthz",
-                "format": "text",
-                "pick": {"value": "length(@)", "unit": "bytes"},
-            },
-        ),
-        _item("markdown", "Read me first", (4, 5), text=note),
-        _item("todo", "To do", (3, 5), items=[{"text": "Add a widget"}, {"text": "Read the settings", "done": False}]),
-        _item("notes", "Notes", (3, 4), text="Write something here; it is stored on this computer."),
-        _item(
-            "bookmarks",
-            "Bookmarks",
-            (3, 4),
-            groups=[
-                {
-                    "title": "Glance",
-                    "links": [
-                        {"title": "Gallery", "url": f"{here}/gallery"},
-                        {"title": "Settings", "url": f"{here}/settings"},
-                        {"title": "API", "url": f"{here}/api/docs"},
-                    ],
-                }
-            ],
-        ),
+        _item("host", "This computer", (4, 6)),
+        _item("services", "Services", (3, 6), checks=checks),
+        _item("markdown", "Read me first", (3, 6), text=note),
+        _item("stat", "Answer of Glance", (2, 3), data_source=threads, unit="bytes", label="checked by itself"),
+        _item("todo", "To do", (3, 5), items=todo),
+        _item("notes", "Notes", (3, 5), text="Write something here; it is kept on this computer."),
+        _item("bookmarks", "Bookmarks", (2, 5), links=links),
         _item("search", "Search", (4, 2)),
     ]
 

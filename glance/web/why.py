@@ -336,7 +336,9 @@ def _facts(
             )
     if history:
         failed = sum(fetch.error is not None for fetch in history)
-        facts.append(("Last requests", f"{spelled(len(history)).capitalize()}, {spelled(failed)} failed"))
+        facts.append(
+            ("Last requests", f"{spelled(len(history)).capitalize()}, {spelled(failed) if failed else 'none'} failed")
+        )
     good = [fetch for fetch in history if fetch.error is None]
     if good:
         usual = formats.milliseconds(median(fetch.took_s for fetch in good) * 1000)

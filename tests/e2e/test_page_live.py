@@ -86,12 +86,12 @@ def test_a_page_heals_itself_within_two_seconds_of_a_restart(site: Site, look: C
     site.open()
     site.push(site.runtime.widgets.get(widgets[0].id), 77)
     site.start()
-    page.until(f"document.documentElement.dataset.conn === 'live' && {VALUE.format(widgets[0].id)} === '77'", timeout_s=2)
+    page.until(
+        f"document.documentElement.dataset.conn === 'live' && {VALUE.format(widgets[0].id)} === '77'", timeout_s=2
+    )
 
 
-def test_a_lost_server_is_said_once_and_values_past_their_time_look_old(
-    site: Site, look: Callable[..., Look]
-) -> None:
+def test_a_lost_server_is_said_once_and_values_past_their_time_look_old(site: Site, look: Callable[..., Look]) -> None:
     widget = site.tallies(1)[0]
     page = look()
     page.forgive = LOST

@@ -1,12 +1,11 @@
-// Filters the routes of the API page by words, and opens the one that the address names.
-const field = document.querySelector("[data-filter]");
+// Filters the routes of the API page while typing, and opens the one that the address names.
+const field = document.querySelector("[data-routes]");
 const entries = [...document.querySelectorAll("[data-entry]")];
 
 function filter() {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const entry of entries) {
-    const text = entry.dataset.entry.toLowerCase();
-    entry.hidden = !words.every((word) => text.includes(word));
+    entry.hidden = !words.every((word) => entry.dataset.entry.includes(word));
   }
   for (const group of document.querySelectorAll("[data-group]")) {
     group.hidden = !group.querySelector("[data-entry]:not([hidden])");
@@ -19,7 +18,6 @@ function openNamed() {
   if (named instanceof HTMLDetailsElement) named.open = true;
 }
 
-field.hidden = false;
 field.addEventListener("input", filter);
 window.addEventListener("hashchange", openNamed);
 openNamed();

@@ -73,7 +73,7 @@ const acts = {
   },
   async remove(card) {
     const answer = await fetch(`${home}/widgets/${idOf(card)}/remove`, { method: 'POST', headers: { 'X-CSRF-Token': cookie('glance_csrf') } });
-    if (answer.ok) document.dispatchEvent(new Event('glance:page'));
+    if (answer.ok) document.dispatchEvent(new Event('glance:page')); else say('The widget could not be removed.');
   },
 };
 menu?.addEventListener('click', event => {
@@ -93,8 +93,31 @@ document.addEventListener('submit', event => {
   if (event.defaultPrevented || form.method !== 'post' || !form.closest('.w-body') || form.target) return;
   if (!new URL(form.action).pathname.startsWith(home + '/widgets/') || form.hasAttribute('hx-post')) return;
   event.preventDefault();
-  const values = Object.fromEntries(new FormData(form, event.submitter));
-  htmx.ajax('POST', event.submitter?.getAttribute('formaction') ?? form.action, { source: form, swap: 'none', values });
+  const by = event.submitter, before = new Map([...form.elements].map(field => [field, field.value]));
+  const values = by?.name ? { [by.name]: by.value } : {};
+  htmx.ajax('POST', by?.getAttribute('formaction') ?? form.action, { source: form, swap: 'none', values }).then(() => {
+    // What was sent is the server's now; what was typed since stays.
+    for (const [field, value] of before) if (field.value === value && field.type !== 'hidden') field.value = field.defaultValue;
+  });
+});
+
+// Whatever the server refused is said once, in its own words, and nothing on the page is replaced by it.
+let toastTimer = 0;
+function say(text) {
+  const toast = document.querySelector('[data-toast]');
+  if (!toast) return;
+  toast.textContent = text;
+  toast.hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { toast.hidden = true; }, 8000);
+}
+document.addEventListener('htmx:response:error', event => {
+  const { ctx } = event.detail;
+  if (!document.getElementById('live') || ctx.response.status === 401) return;
+  ctx.swap = 'none';
+  const page = new DOMParser().parseFromString(ctx.text, 'text/html');
+  say([page.querySelector('h1'), page.querySelector('main p')].map(e => e?.textContent.trim()).filter(Boolean).join(': ') || 'That did not work.');
+  ctx.text = '';
 });
 
 // A search field with bangs: "!w heron" goes where data-bangs says, the rest to the form's own address.

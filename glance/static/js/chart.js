@@ -56,15 +56,15 @@ function tipFor(host, chart) {
 
 function options(host, chart, span_s) {
   const font = '11px ' + getComputedStyle(document.body).fontFamily, unit = chart.series[0]?.unit;
-  const label = t => span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
+  const mark = t => span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
   const short = unit && /^[°%]/.test(unit) ? unit[0] : '';
   return {
     width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, 10, 0, 0],
     cursor: { points: { size: 7, width: 2 }, drag: { x: false, y: false } }, legend: { show: false },
     scales: { y: { range: (_, low, high) => (low == null ? [0, 1] : uPlot.rangeNum(low, high === low ? low + 1 : high, 0.1, true)) } },
     axes: [
-      { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, ts) => ts.map(label) },
-      { stroke: () => ink('--ink-3'), font, size: 40, gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => digits(v) + short) },
+      { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, ts) => ts.map(mark) },
+      { stroke: () => ink('--ink-3'), font, size: 40, gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : +v.toFixed(6)) + short) },
     ],
     series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: DASH[i % 4], points: { show: false }, spanGaps: false }))],
     hooks: { setCursor: [() => chart.plot && tipFor(host, chart)] },

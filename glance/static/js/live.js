@@ -1,11 +1,11 @@
 // The page's one socket: what it has, what it hears, how it comes back; and what happens while there is none.
 const bar = document.getElementById('live');
-const LOST_AFTER_MS = 8000, SILENT_MS = 12000, CONNECT_MS = 1500, POLL_MS = 15000;
+const PROBE_MS = 2500, LOST_AFTER_MS = 8000, SILENT_MS = 12000, CONNECT_MS = 3000, POLL_MS = 15000;
 
 if (bar) {
   const main = document.getElementById('main');
   const conn = document.querySelector('.conn'), banner = document.querySelector('[data-banner]');
-  let connection = null, state = 'none', heard = Date.now(), lostAt = 0, tried = 0, polled = Date.now(), polling = false;
+  let connection = null, state = 'none', heard = Date.now(), lostAt = 0, tried = 0, polled = Date.now(), answered = 0, polling = false;
 
   const have = () => [...document.querySelectorAll('.grid > .w')].map(card => [card.id.slice(2), card.dataset.v]);
   const clock = ms => new Date(ms).toTimeString().slice(0, 5);
@@ -25,11 +25,13 @@ if (bar) {
 
   function listening() {
     heard = Date.now();
-    lostAt = 0;
+    lostAt = answered = 0;
     show('live');
   }
 
+  // Where polling works, a socket that does not is no loss.
   function lost() {
+    if (Date.now() - answered < POLL_MS + 5000) return;
     lostAt ||= Date.now();
     if (state === 'live' || state === 'none') show('wait');
   }
@@ -76,10 +78,11 @@ if (bar) {
       if (!answer.ok) return;
       if (answer.status === 200) await htmx.swap({ sourceElement: bar, target: bar, swap: 'innerHTML swapEmpty:false', text: await answer.text() });
       lostAt = 0;
-      heard = Date.now();
-      if (connection?.socket?.readyState !== WebSocket.OPEN) show('live', 'Every 15 s');
+      answered = Date.now();
+      if (connection?.socket?.readyState !== WebSocket.OPEN) { heard = answered; show('live', 'Every 15 s'); }
       if (answer.headers.get('Glance-Page') !== main.dataset.page) await reloadGrid();
     } catch {
+      answered = 0;
       lost();
     } finally {
       polling = false;
@@ -118,9 +121,9 @@ if (bar) {
   function check() {
     const now = Date.now(), socket = connection?.socket, open = socket?.readyState === WebSocket.OPEN;
     if (open && now - heard > SILENT_MS) { lost(); again(); }
-    if (socket?.readyState === WebSocket.CONNECTING && now - tried > CONNECT_MS * 2) again();
+    if (socket?.readyState === WebSocket.CONNECTING && now - tried > CONNECT_MS) again();
     if (lostAt && now - lostAt > LOST_AFTER_MS && state === 'wait') show('off');
-    if (!open && now - polled > POLL_MS) poll();
+    if (!open && (now - polled > POLL_MS || (lostAt > polled && now - lostAt > PROBE_MS))) poll();
     const last = document.querySelector('[data-conn-heard]');
     if (last?.closest(':popover-open')) last.textContent = Math.round((now - heard) / 1000) + ' s ago';
   }

@@ -1,4 +1,5 @@
--- Definitions: those from folders have a row too, so that a folder which disappears deletes nothing.
+-- Definitions: those from folders have a row too, so that a folder which disappears deletes nothing. Of a folder `manifest` is what
+-- was read and checked when its files bore `stamp`: while they do, a start neither parses nor checks them again.
 CREATE TABLE custom_widgets (
   id         INTEGER PRIMARY KEY,
   slug       TEXT NOT NULL UNIQUE,
@@ -8,6 +9,7 @@ CREATE TABLE custom_widgets (
   status_at  REAL NOT NULL,
   path       TEXT,
   manifest   TEXT,
+  stamp      TEXT,
   version    INTEGER NOT NULL DEFAULT 1,
   created_at REAL NOT NULL,
   updated_at REAL NOT NULL,

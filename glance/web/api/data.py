@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import request
 
-from glance.errors import FetchError, FieldError, Invalid
+from glance.errors import Conflict, FetchError, FieldError, Invalid
 from glance.model import Failure, View, Widget
+from glance.refresh.answers import kind_of
 from glance.web import runtime
 from glance.web.api import schemas
 from glance.web.api.body import read_json
@@ -74,8 +75,12 @@ def refresh_widget(widget_id: str) -> Answer:
 def push_data(widget_id: str) -> Answer:
     """The body is the data itself, any JSON, checked against the definition's `data_schema` or shape. Only for push widgets."""
     rt = runtime()
-    data = read_json(request)
-    return enveloped(rt.refresher.push(rt.widgets.get(widget_id), data, ttl_s=_ttl()))
+    data, ttl_s = read_json(request), _ttl()
+    widget = rt.widgets.get(widget_id)
+    kind = kind_of(widget, rt.definitions.get(widget.custom_widget))
+    if kind != "push":
+        raise Conflict(f"Nothing can be pushed to this widget: its source is of the kind {kind}, not push.")
+    return enveloped(rt.refresher.push(widget, data, ttl_s=ttl_s))
 
 
 @route(

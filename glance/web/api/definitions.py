@@ -8,7 +8,8 @@ from flask import request, url_for
 
 from glance.definition import Definition
 from glance.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
-from glance.registry import Broken, manifest_of
+from glance.folders import Broken
+from glance.registry import manifest_of
 from glance.store.custom_widgets import CustomWidgets
 from glance.web import runtime
 from glance.web.api import paging, schemas

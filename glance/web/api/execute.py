@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from glance.definition import Definition
 from glance.errors import Conflict
 from glance.web import runtime
 from glance.web.api import schemas
@@ -36,11 +38,19 @@ def execute(slug: str, body: dict[str, Any]) -> Answer:
     rt = runtime()
     definition = rt.definitions.get(slug)
     if widget_id is None:
-        view = rt.refresher.execute(definition, rt.placing.whole_params(definition, params or {}))
+        whole = rt.placing.whole_params(definition, params or {})
+        if _is_push(definition, whole):
+            raise Conflict("Its data is pushed, so there is nothing to run without a widget.")
+        view = rt.refresher.execute(definition, whole)
         return enveloped(view, stored=False)
     widget = rt.widgets.get(widget_id)
     if widget.custom_widget != slug:
         raise Conflict(f"This widget is made of another custom widget, {widget.custom_widget}.")
-    whole = None if params is None else rt.placing.whole_params(definition, params, widget)
+    given = None if params is None else rt.placing.whole_params(definition, params, widget)
     forward = "request" if force else "miss" if params is not None else forward_of(last_view(widget))
-    return enveloped(rt.refresher.get(widget, force=force, params=whole), forward=forward)
+    return enveloped(rt.refresher.get(widget, force=force, params=given), forward=forward)
+
+
+def _is_push(definition: Definition, params: Mapping[str, Any]) -> bool:
+    source = params.get("data_source") if definition.kind == "any" else definition.source
+    return isinstance(source, Mapping) and source.get("kind") == "push"

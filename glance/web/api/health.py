@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,10 @@ def _samples() -> Iterator[Sample]:
             yield _one(f"glance_fetch_{name}", "gauge", f"Of fetching now: {name.replace('_', ' ')}.", value)
     yield _one("glance_dashboards", "gauge", "Dashboards.", len(rt.dashboards.all()))
     yield _one("glance_widgets", "gauge", "Widgets on dashboards.", sum(rt.widgets.counts().values()))
-    by_status = [('{status="ok"}', len(rt.definitions.all())), ('{status="broken"}', len(rt.definitions.broken()))]
-    yield "glance_custom_widgets", "gauge", "Custom widgets by status.", [(label, float(n)) for label, n in by_status]
+    by_status = Counter({"ok": len(rt.definitions.all()), "broken": 0, "missing": 0})
+    by_status.update(item.status for item in rt.definitions.broken())
+    statuses = [(f'{{status="{status}"}}', float(count)) for status, count in by_status.items()]
+    yield "glance_custom_widgets", "gauge", "Custom widgets by status.", statuses
     yield _one("glance_cache_entries", "gauge", "Stored answers for saved params.", cache["entries"])
     yield _one("glance_cache_variants", "gauge", "Stored answers for other params.", cache["variants"])
     yield _one("glance_open_pages", "gauge", "Pages with an open socket.", rt.hub.open_pages())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glance import params as widget_params
-from glance.definition import Definition
+from glance.definition import Definition, cron_fault
 from glance.errors import FieldError, GlanceError, Invalid
 from glance.registry import manifest_of
 from glance.store.dashboards import slug_of
@@ -116,6 +116,10 @@ def _plan_widget(plan: Plan, number: int, item: dict[str, Any], arriving: dict[s
     except Invalid as error:
         plan.faults += _under(f"widgets.{number}", error)
         return
+    schedule = item.get("schedule")
+    fault = cron_fault(schedule) if schedule is not None else None
+    if fault:
+        plan.faults.append(FieldError(f"widgets.{number}.schedule", fault))
     for path in needed:
         plan.secrets.append({"widget": number, "title": item["title"], "param": path})
     plan.widgets.append({**item, "custom_widget": definition.slug, "params": params})

@@ -137,8 +137,6 @@ def need(scope: str) -> None:
     held = g.get("scopes", frozenset())
     if scope == "open" or "*" in held or scope in held:
         return
-    if scope == "read" and any(name in held for name in ("write", "admin")):
-        return
     raise Forbidden(f"This token lacks the scope {scope}.")
 
 

@@ -8,6 +8,7 @@ from flask import request, url_for
 
 from glance.errors import PreconditionFailed
 from glance.model import Place, Widget
+from glance.params import secret_paths
 from glance.web import runtime
 from glance.web.api import paging, schemas, shown
 from glance.web.api.etag import etag, expected_version, refuse_stale
@@ -85,8 +86,10 @@ def get_widget(widget_id: str) -> Any:
     answers={200: ONE},
 )
 def change_widget(widget_id: str, body: dict[str, Any]) -> Any:
-    """Changes the fields that are given. Secrets left out of `params` stay; null clears one."""
+    """Changes the fields that are given, and within `params` those that are given; null clears a param or a secret."""
     changes = dict(body)
+    if "params" in changes:
+        changes["params"] = _merged(runtime().widgets.get(widget_id), changes["params"])
     if "title" in changes:
         changes["title"] = changes["title"].strip()
     if "position" in changes:
@@ -125,6 +128,14 @@ def one(item: Widget, status: int = 200) -> tuple[dict[str, Any], int, dict[str,
     if status == 201:
         headers["Location"] = url_for("api.get_widget", widget_id=item.id)
     return shown.widget(item), status, headers
+
+
+def _merged(item: Widget, given: dict[str, Any]) -> dict[str, Any]:
+    """The saved params with the given ones over them; null takes one away. Secrets that are not named stay by themselves."""
+    schema = runtime().definitions.get(item.custom_widget).params
+    secrets = set(secret_paths(schema))
+    whole = {**item.params, **given}
+    return {name: value for name, value in whole.items() if value is not None or name in secrets}
 
 
 def _order(item: Widget) -> list[Any]:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
 from glance import passwords
 from glance.config import Settings
+from glance.errors import GlanceError
 from glance.store.owner import KEEP_S, Owner
 from glance.web.door import access, csrf
 from glance.web.door.access import CSRF_COOKIE, SESSION_COOKIE, Access, Pass
@@ -108,7 +109,8 @@ def _guard() -> Response | None:
     is_open = request.endpoint in OPEN
     try:
         passed = door.access.identify(request)
-    except HTTPException as refusal:
+    except (HTTPException, GlanceError) as refusal:
+        # Also a database that cannot be read: /healthz must answer then too.
         if not is_open:
             raise
         passed, g.refusal = None, refusal

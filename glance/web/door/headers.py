@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
+
+from glance.config import is_loopback_host
+from glance.web.door.hosts import bare_name
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
 }
+OPENER = "Cross-Origin-Opener-Policy"
 _FIXED = "default-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
 
 
@@ -40,9 +43,19 @@ def _finish(response: Response) -> Response:
     for name, value in ALWAYS.items():
         if name not in headers:
             headers[name] = value
+    if OPENER not in headers and _is_trustworthy():
+        headers[OPENER] = "same-origin"
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _is_trustworthy() -> bool:
+    """True where browsers heed the opener policy: https, or this computer. Elsewhere they ignore it, with an error in the console."""
+    if request.is_secure or "HTTP_X_FORWARDED_PROTO" in request.environ:
+        return True
+    name = bare_name(request.environ.get("HTTP_HOST", ""))
+    return name is not None and is_loopback_host(name)
 
 
 def _origins(name: str) -> tuple[str, ...]:

@@ -7,149 +7,23 @@ could take long, grow large or reach the program around it.
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from glance.errors import Invalid
+from glance.expressions.sandbox import FILTERS, MAX_OUTPUT_CHARS, Unknown, environment
 
 MAX_SOURCE_CHARS = 20_000
-MAX_OUTPUT_CHARS = 100_000
-MAX_RANGE = 1000
 MAX_PARTS = 20_000
 MAX_CONCAT = 20
 
-FILTERS = frozenset(
-    "abs b64 default d first float int join last length list lower replace reverse round sort string title tojson trim "
-    "unique upper urlencode".split()
-)
-METHODS = frozenset(
-    "endswith get items keys lower lstrip removeprefix removesuffix rstrip split splitlines startswith strip title upper "
-    "values".split()
-)
 _INTERNAL = frozenset({"self", "super", "caller", "varargs", "kwargs"})
 _STATEMENTS = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For)
-
-
-class _Unknown(StrictUndefined):
-    """A name that is not there, with the name."""
-
-    @property
-    def _undefined_message(self) -> str:
-        """The end of the sentence about it."""
-        return f"names {self._undefined_name}, which is not there"
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox, narrowed: few methods, no growing operators."""
-
-    intercepted_binops = frozenset(["*", "**", "+", "%"])
-
-    def is_safe_callable(self, obj: Any) -> bool:
-        """Only range() and the METHODS of plain values."""
-        if obj is _range:
-            return True
-        owner = getattr(obj, "__self__", None)
-        return isinstance(owner, (str, Mapping)) and getattr(obj, "__name__", "") in METHODS
-
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call what may be called; the refusal names no internals."""
-        if isinstance(__obj, _Unknown):
-            str(__obj)  # raises, naming what is unknown
-        if not __self.is_safe_callable(__obj):
-            raise SecurityError("only range() and the plain methods of texts and objects can be called")
-        return super().call(__context, __obj, *args, **kwargs)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic of numbers, and joining of texts and lists; nothing that multiplies text."""
-        plain = all(isinstance(side, (int, float)) and abs(side) < 1e15 for side in (left, right))
-        if operator == "+" and not plain:
-            if isinstance(left, Undefined) or isinstance(right, Undefined):
-                str(left), str(right)  # raises, naming what is unknown
-            if type(left) is not type(right) or len(left) + len(right) > MAX_OUTPUT_CHARS:
-                raise SecurityError("only numbers, or two texts, can be added")
-        elif not plain or operator == "**":
-            raise SecurityError(f"{operator} works with numbers only")
-        return super().call_binop(context, operator, left, right)
-
-
-def _range(*args: int) -> range:
-    """range() of at most 1000 numbers."""
-    made = range(*args)
-    if len(made) > MAX_RANGE:
-        raise SecurityError(f"range() gives at most {MAX_RANGE} numbers")
-    return made
-
-
-def _join(values: Any, between: Any = "") -> str:
-    """Join, bounded."""
-    parts = ["" if value is None else str(value) for value in values]
-    if sum(map(len, parts)) + len(parts) * len(str(between)) > MAX_OUTPUT_CHARS:
-        raise SecurityError("the text grows too long")
-    return str(between).join(parts)
-
-
-def _replace(text: Any, old: Any, new: Any) -> str:
-    """Replace, bounded."""
-    whole, before, after = str(text), str(old), str(new)
-    if len(whole) + whole.count(before) * len(after) > MAX_OUTPUT_CHARS:
-        raise SecurityError("the text grows too long")
-    return whole.replace(before, after)
-
-
-def _tojson(value: Any) -> str:
-    """JSON as it belongs into a body."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _urlencode(value: Any) -> str:
-    """Percent-encoded, also the slash: for one part of a path or query."""
-    return quote("" if value is None else str(value), safe="")
-
-
-def _b64(value: Any) -> str:
-    """Base64 of the text's UTF-8."""
-    return base64.b64encode(str(value).encode()).decode()
-
-
-def _made() -> _Environment:
-    """The environment with what is offered, and nothing else."""
-    environment = _Environment(
-        undefined=_Unknown, autoescape=False, finalize=lambda value: "" if value is None else value, cache_size=0
-    )
-    offered: dict[str, Callable[..., Any]] = {
-        name: environment.filters[name] for name in FILTERS if name in environment.filters
-    }
-    environment.filters = {
-        **offered,
-        "join": _join,
-        "replace": _replace,
-        "tojson": _tojson,
-        "urlencode": _urlencode,
-        "b64": _b64,
-    }
-    environment.globals = {"range": _range}
-    return environment
-
-
-_environment = _made()
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """A string ready to evaluate; `native` tells that it is one expression whose type is kept."""
-
-    evaluate: Callable[[Mapping[str, Any]], Any]
-    native: bool
 
 
 def render(value: Any, names: Mapping[str, Any]) -> Any:
@@ -182,6 +56,20 @@ def check(text: str, names: Iterable[str] | None = None) -> tuple[int, str] | No
     return None
 
 
+def faults(value: Any, names: Iterable[str], place: str = "") -> Iterator[tuple[str, str]]:
+    """What is wrong with the expressions anywhere in a mapping or list, as (dotted place, sentence)."""
+    if isinstance(value, str):
+        found = check(value, names) if "{{" in value or "{%" in value else None
+        if found:
+            yield place, found[1]
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from faults(item, names, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from faults(item, names, f"{place}.{index}" if place else str(index))
+
+
 def complete(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """`params` with every property of their JSON Schema that is not set as None, so that an optional one can be named."""
     whole = dict(params)
@@ -206,9 +94,8 @@ class _Faulty(Exception):
 def _evaluated(text: str, names: Mapping[str, Any]) -> Any:
     """One string evaluated."""
     try:
-        compiled = _compiled(text)
-        result = compiled.evaluate(names)
-        if isinstance(result, _Unknown):
+        result = _compiled(text)(names)
+        if isinstance(result, Unknown):
             str(result)  # raises, naming what is unknown
     except _Faulty as error:
         raise Invalid(f"The expression {_shown(text)} cannot be used: {error.sentence}") from error
@@ -232,20 +119,20 @@ def _evaluated(text: str, names: Mapping[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=2048)
-def _compiled(text: str) -> _Compiled:
-    """Compile one string; _Faulty where that is not possible."""
+def _compiled(text: str) -> Callable[[Mapping[str, Any]], Any]:
+    """One string ready to evaluate; _Faulty where that is not possible."""
     tree = _parsed(text)
     single = len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) and len(tree.body[0].nodes) == 1
     stripped = text.strip()
     try:
         if single and stripped.startswith("{{") and stripped.endswith("}}"):
             inner = stripped[2:-2].removeprefix("-").removesuffix("-")
-            expression = _environment.compile_expression(inner, undefined_to_none=False)
-            return _Compiled(lambda names: _plain(expression(**names)), native=True)
-        template = _environment.from_string(tree)
+            expression = environment.compile_expression(inner, undefined_to_none=False)
+            return lambda names: _plain(expression(**names))
+        template = environment.from_string(tree)
     except TemplateSyntaxError as error:  # an unknown filter shows only now
         raise _Faulty(error.lineno, _sentence(error)) from error
-    return _Compiled(lambda names: _joined(template.generate(**names)), native=False)
+    return lambda names: _joined(template.generate(**names))
 
 
 def _parsed(text: str) -> nodes.Template:
@@ -254,7 +141,7 @@ def _parsed(text: str) -> nodes.Template:
         raise _Faulty(1, f"It has more than {MAX_SOURCE_CHARS} characters.")
     source = text.strip() if text.strip().startswith("{{") else text
     try:
-        tree = _environment.parse(source)
+        tree = environment.parse(source)
     except TemplateSyntaxError as error:
         raise _Faulty(error.lineno, _sentence(error)) from error
     except RecursionError as error:

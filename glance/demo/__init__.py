@@ -1,0 +1,1 @@
+"""`make demo`: Glance on a throw-away data folder, filled, with small services of its own on loopback; no internet needed."""

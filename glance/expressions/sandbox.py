@@ -1,0 +1,134 @@
+"""The environment in which expressions run: a sandbox with few filters and methods, and nothing that grows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import StrictUndefined
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+MAX_OUTPUT_CHARS = 100_000
+MAX_RANGE = 1000
+
+FILTERS = frozenset(
+    "abs b64 d default first float int join last length list lower replace reverse round sort string title tojson trim "
+    "unique upper urlencode".split()
+)
+METHODS = frozenset(
+    "endswith get items keys lower lstrip removeprefix removesuffix rstrip split splitlines startswith strip title upper "
+    "values".split()
+)
+
+
+class Unknown(StrictUndefined):
+    """A name that is not there, with the name."""
+
+    @property
+    def _undefined_message(self) -> str:
+        """The end of the sentence about it."""
+        return f"names {self._undefined_name}, which is not there"
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """The sandbox, narrowed: few methods, no growing operators."""
+
+    intercepted_binops = frozenset(["*", "**", "+", "%"])
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A field of an object comes before a method of the same name (`params.items`)."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """Only range() and the METHODS of plain values."""
+        if obj is _range:
+            return True
+        owner = getattr(obj, "__self__", None)
+        return isinstance(owner, (str, Mapping)) and getattr(obj, "__name__", "") in METHODS
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call what may be called; the refusal names no internals."""
+        if isinstance(__obj, Unknown):
+            str(__obj)  # raises, naming what is unknown
+        if not __self.is_safe_callable(__obj):
+            raise SecurityError("only range() and the plain methods of texts and objects can be called")
+        return super().call(__context, __obj, *args, **kwargs)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Arithmetic of numbers, and joining of texts and lists; nothing that multiplies text."""
+        plain = all(isinstance(side, (int, float)) and abs(side) < 1e15 for side in (left, right))
+        if operator == "+" and not plain:
+            if isinstance(left, Undefined) or isinstance(right, Undefined):
+                str(left), str(right)  # raises, naming what is unknown
+            if type(left) is not type(right) or len(left) + len(right) > MAX_OUTPUT_CHARS:
+                raise SecurityError("only numbers, or two texts, can be added")
+        elif not plain or operator == "**":
+            raise SecurityError(f"{operator} works with numbers only")
+        return super().call_binop(context, operator, left, right)
+
+
+def _range(*args: int) -> range:
+    """range() of at most 1000 numbers."""
+    made = range(*args)
+    if len(made) > MAX_RANGE:
+        raise SecurityError(f"range() gives at most {MAX_RANGE} numbers")
+    return made
+
+
+def _join(values: Any, between: Any = "") -> str:
+    """Join, bounded."""
+    parts = ["" if value is None else str(value) for value in values]
+    if sum(map(len, parts)) + len(parts) * len(str(between)) > MAX_OUTPUT_CHARS:
+        raise SecurityError("the text grows too long")
+    return str(between).join(parts)
+
+
+def _replace(text: Any, old: Any, new: Any) -> str:
+    """Replace, bounded."""
+    whole, before, after = str(text), str(old), str(new)
+    if len(whole) + whole.count(before) * len(after) > MAX_OUTPUT_CHARS:
+        raise SecurityError("the text grows too long")
+    return whole.replace(before, after)
+
+
+def _tojson(value: Any) -> str:
+    """JSON as it belongs into a body."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _urlencode(value: Any) -> str:
+    """Percent-encoded, also the slash: for one part of a path or query."""
+    return quote("" if value is None else str(value), safe="")
+
+
+def _b64(value: Any) -> str:
+    """Base64 of the text's UTF-8."""
+    return base64.b64encode(str(value).encode()).decode()
+
+
+def _made() -> Environment:
+    """The environment with what is offered, and nothing else."""
+    made = Environment(
+        undefined=Unknown, autoescape=False, finalize=lambda value: "" if value is None else value, cache_size=0
+    )
+    offered: dict[str, Callable[..., Any]] = {name: made.filters[name] for name in FILTERS if name in made.filters}
+    made.filters = {
+        **offered,
+        "join": _join,
+        "replace": _replace,
+        "tojson": _tojson,
+        "urlencode": _urlencode,
+        "b64": _b64,
+    }
+    made.globals = {"range": _range}
+    return made
+
+
+environment = _made()

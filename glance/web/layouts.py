@@ -1,0 +1,101 @@
+"""How widgets sit on a page: one generated stylesheet per layout, and the files that the cards on it ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app
+
+from glance.definition import Definition
+from glance.model import Widget
+from glance.runtime import Runtime
+from glance.web import assets
+
+blueprint = Blueprint("layouts", __name__)
+
+KEPT = 64
+COLUMNS_MEDIUM = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}
+
+
+class Layouts:
+    """The stylesheets of the last layouts by their hash: as they are, and packed."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
+
+    def keep(self, widgets: Sequence[Widget], used: Sequence[Definition]) -> str:
+        """Write the stylesheet of a layout, with the styles of the definitions in use; returns its hash."""
+        text = layout_css(widgets) + "".join(f"\n{definition.style}" for definition in used if definition.style)
+        body = text.encode()
+        digest = hashlib.blake2s(body, digest_size=5).hexdigest()
+        remember(self._kept, digest, (body, pack(body)), KEPT)
+        return digest
+
+    def find(self, digest: str) -> tuple[bytes, bytes] | None:
+        """A kept stylesheet, plain and packed."""
+        return self._kept.get(digest)
+
+
+def remember(kept: OrderedDict[Any, Any], key: Any, value: Any, limit: int) -> None:
+    """Keep the newest `limit` of them."""
+    kept[key] = value
+    while len(kept) > limit:
+        kept.popitem(last=False)
+
+
+def pack(body: bytes) -> bytes:
+    """gzip at its fastest: pages are made for one reader, once."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+def definitions_of(widgets: Sequence[Widget]) -> list[Definition]:
+    """The definitions in use, each once, in the order of the page."""
+    rt: Runtime = current_app.extensions["glance"]
+    found = (rt.definitions.find(slug) for slug in dict.fromkeys(w.custom_widget for w in widgets))
+    return [definition for definition in found if definition is not None]
+
+
+def page_assets(used: Sequence[Definition]) -> tuple[list[str], list[str]]:
+    """Scripts and stylesheets that the cards of this page ask for by name (manifest key `assets`)."""
+    store: assets.Assets = current_app.extensions["glance.assets"]
+    names = dict.fromkeys(name for definition in used for name in definition.assets)
+    scripts = [next((file for file in (f"{name}.js", f"js/{name}.js") if store.get(file)), "") for name in names]
+    styles = [f"{name}.css" for name in names if store.get(f"{name}.css")]
+    return [file for file in scripts if file], styles
+
+
+def layout_css(widgets: Sequence[Widget]) -> str:
+    """Where each widget sits: on the 12 columns of a wide page, and how wide on 8 (tablet) and 2 (phone)."""
+    return "\n".join(_rule(widget) for widget in widgets)
+
+
+def _rule(widget: Widget) -> str:
+    place = widget.place
+    medium, small = COLUMNS_MEDIUM.get(place.w, 8), 1 if place.w <= 2 else 2
+    return f"#w-{widget.id}{{--x:{place.x};--y:{place.y};--w:{place.w};--h:{place.h};--wm:{medium};--ws:{small}}}"
+
+
+@blueprint.get("/d/<slug>/layout.<digest>.css")
+def layout(slug: str, digest: str) -> Response:
+    """The stylesheet of a layout; its hash makes it cacheable for ever."""
+    layouts: Layouts = current_app.extensions["glance.layouts"]
+    rt: Runtime = current_app.extensions["glance"]
+    found, is_current = layouts.find(digest), True
+    if found is None:
+        widgets = rt.widgets.on_dashboard(slug)
+        current = layouts.keep(widgets, definitions_of(widgets)) if widgets else ""
+        found, is_current = layouts.find(current), current == digest
+    if found is None:
+        abort(404)
+    packs = assets.accepts_gzip()
+    response = Response(found[packs], content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if is_current else "private, no-store"
+    response.headers["Vary"] = "Accept-Encoding"
+    if packs:
+        response.headers["Content-Encoding"] = "gzip"
+    return response

@@ -1,0 +1,113 @@
+"""`python app.py`: what an owner sees of its start and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Served
+from tests.serving import Client
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKEN = "a-token-for-this-test-only"
+
+
+def start(folder: Path, **more: str) -> subprocess.Popen[str]:
+    """Start app.py with an environment of its own; names without GLANCE_."""
+    given = {"PORT": "0", "DATA": str(folder / "data"), "AUTH": "none", **more}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GLANCE_")}
+    environ |= {f"GLANCE_{name}": value for name, value in given.items()}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py")],
+        cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def port_of(process: subprocess.Popen[str]) -> int:
+    """The port that a started process prints."""
+    assert process.stdout
+    found = re.fullmatch(r"Glance is at http://127\.0\.0\.1:(\d+)\n", process.stdout.readline())
+    assert found, process.communicate()
+    return int(found[1])
+
+
+def post(client: Client, path: str, body: dict[str, object]) -> dict[str, Any]:
+    """POST JSON with the token; the answer's JSON."""
+    text = json.dumps(body)
+    client.send(
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}"
+    )
+    status, _, answer = client.response()
+    assert status == 201, answer
+    return dict(json.loads(answer))
+
+
+def test_it_starts_anywhere_and_ends_within_3_s_with_sockets_silent_connections_and_fetches(tmp_path: Path) -> None:
+    process = start(tmp_path, API_TOKEN=TOKEN)
+    port = port_of(process)
+    with ExitStack() as stack:
+        never = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        clients = [stack.enter_context(Client(port)) for _ in range(4)]
+        post(clients[0], "/api/dashboards", {"title": "Home"})
+        source = {"kind": "http", "url": f"http://127.0.0.1:{never.getsockname()[1]}/", "pick": {"value": "x"}}
+        widget = {"dashboard": "home", "custom_widget": "stat", "title": "Slow", "params": {"data_source": source}}
+        made = post(clients[0], "/api/widgets", widget)
+        clients[1].open_websocket("/ws/dashboards/home", more=f"Authorization: Bearer {TOKEN}\r\n")
+        clients[1].send_text("{}")
+        clients[2].send("GET / HTTP/1.1\r\nHo")
+        clients[3].send(
+            f"POST /api/widgets/{made['id']}/refresh HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+            "Content-Length: 0\r\n\r\n"
+        )
+        stack.enter_context(never.accept()[0])
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=5)
+        assert time.monotonic() - began < 3
+        assert clients[1].close_code() in (1001, 1012), errors
+    assert process.returncode == 0
+    assert "Traceback" not in errors, errors
+    assert "not everything ended in time" not in errors, errors
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("PORT", "eighty"), ("AUTH", "maybe"), ("HOST", "no.such.host.invalid"), ("WIDGETS", "/no/such/folder")],
+)
+def test_a_wrong_setting_ends_it_with_2_and_one_sentence_that_names_it(
+    tmp_path: Path, setting: str, value: str
+) -> None:
+    process = start(tmp_path, **{setting: value})
+    out, errors = process.communicate(timeout=10)
+    assert (process.returncode, out) == (2, "")
+    assert re.fullmatch(rf"[^\n]*GLANCE_{setting}[^\n]*\.\n", errors)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_port_in_use_ends_it_with_2_before_it_touches_the_data(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        process = start(tmp_path, PORT=str(other.getsockname()[1]))
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 2
+    assert "GLANCE_PORT" in errors
+    assert not (tmp_path / "data").exists()
+
+
+def test_every_thread_of_a_running_glance_has_a_name(server: Served) -> None:
+    with Client(server.port) as client:
+        assert client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").response()[0] == 200
+    nameless = [thread.name for thread in threading.enumerate() if re.match(r"Thread-\d|ThreadPool", thread.name)]
+    assert nameless == []

@@ -1,0 +1,164 @@
+"""The page's socket, spoken to by a real websocket client."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simple_websocket import Client, ConnectionClosed
+
+from tests.page_site import Site
+from tests.waiting import until
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path).start()
+    yield made
+    made.stop()
+
+
+Connect = Callable[..., "Page"]
+
+
+class Page:
+    """One open page: says what it has, and remembers what it was told."""
+
+    def __init__(self, site: Site, have: dict[str, str] | None = None, page: str = "", slug: str = "home") -> None:
+        address = f"{site.address.replace('http', 'ws')}/ws/dashboards/{slug}"
+        self.client = Client(address, headers={"Origin": site.address})
+        self.client.send(json.dumps({"page": page, "have": have or {}}))
+
+    def hear(self, timeout_s: float = 5.0) -> Any:
+        """The next message that is not a mere sign of life: JSON as a dict, cards as text."""
+        return until(lambda: self._next(timeout_s), timeout_s)
+
+    def _next(self, timeout_s: float) -> Any:
+        text = self.client.receive(timeout=timeout_s)
+        if text is None or text.startswith('{"beat"'):
+            return None
+        return json.loads(text) if text.startswith("{") else text
+
+    def closed_with(self) -> int:
+        """The code by which the server ends it."""
+        with pytest.raises(ConnectionClosed) as ended:
+            until(lambda: self.client.receive(timeout=1) == "never", timeout_s=8)
+        return int(ended.value.reason)
+
+
+@pytest.fixture
+def connect(site: Site) -> Iterator[Connect]:
+    pages: list[Page] = []
+
+    def make(**options: Any) -> Page:
+        pages.append(Page(site, **options))
+        return pages[-1]
+
+    yield make
+    for page in pages:
+        if page.client.connected:
+            page.client.close()
+
+
+def ids(text: str) -> set[str]:
+    return set(re.findall(r'<article class="[^"]+" id="w-(\w+)" hx-swap-oob="outerMorph"', text))
+
+
+def versions(text: str) -> dict[str, str]:
+    return dict(re.findall(r'id="w-(\w+)"[^>]* data-v="(\w+)"', text))
+
+
+def test_a_page_that_has_nothing_is_sent_everything(site: Site, connect: Connect) -> None:
+    widgets = site.tallies(4)
+    assert ids(connect().hear()) == {widget.id for widget in widgets}
+
+
+def test_a_page_is_sent_only_what_it_does_not_have(site: Site, connect: Connect) -> None:
+    one, two = site.tallies(2)
+    have = versions(site.app.test_client().get("/d/home").text)
+    site.push(two, 9)
+    assert ids(connect(have=have).hear()) == {two.id}
+    assert one.id in have
+
+
+def test_a_change_reaches_every_open_page(site: Site, connect: Connect) -> None:
+    widget = site.tallies(1)[0]
+    pages = [connect(), connect()]
+    for page in pages:
+        page.hear()
+    site.push(widget, 123)
+    assert all("123" in page.hear() for page in pages)
+
+
+def test_a_change_on_another_dashboard_is_not_told(site: Site, connect: Connect) -> None:
+    mine, other = site.tallies(1)[0], site.tallies(1, dashboard="elsewhere")[0]
+    page = connect()
+    page.hear()
+    site.push(other, 5)
+    site.push(mine, 6)
+    assert ids(page.hear()) == {mine.id}
+
+
+def test_a_burst_becomes_few_messages_with_the_last_value(site: Site, connect: Connect) -> None:
+    widget = site.tallies(1)[0]
+    page = connect()
+    page.hear()
+    for value in range(300):
+        site.push(widget, value)
+    heard = []
+    while not heard or "<b data-live>299</b>" not in heard[-1]:
+        heard.append(page.hear())
+    assert len(heard) < 100
+
+
+def test_a_new_layout_is_told_to_an_open_page(site: Site, connect: Connect) -> None:
+    widget = site.tallies(1)[0]
+    page = connect(page="what-it-had-before")
+    told = page.hear()
+    assert set(told) == {"page"}
+    assert ids(page.hear()) == {widget.id}
+    added = site.add("fixed", "New", text="hello")
+    assert page.hear()["page"] != told["page"]
+    assert added.id in ids(page.hear())
+
+
+def test_an_open_page_keeps_its_widgets_fresh_and_leaving_ends_that(site: Site, connect: Connect) -> None:
+    widget = site.tallies(1)[0]
+    page = connect()
+    page.hear()
+    assert site.runtime.hub.watched() == {widget.id}
+    page.client.close()
+    until(lambda: not site.runtime.hub.watched(), timeout_s=2)
+    assert site.runtime.hub.open_pages() == 0
+
+
+def test_stopping_ends_the_socket_with_a_code_that_means_come_back(site: Site, connect: Connect) -> None:
+    site.tallies(1)
+    page = connect()
+    page.hear()
+    site.runtime.hub.close()
+    assert page.closed_with() == 1012
+
+
+def test_a_dashboard_that_does_not_exist_ends_the_socket_for_good(site: Site, connect: Connect) -> None:
+    assert connect(slug="nowhere").closed_with() == 4404
+
+
+def test_a_first_message_that_cannot_be_read_counts_as_having_nothing(site: Site) -> None:
+    widget = site.tallies(1)[0]
+    page = Page.__new__(Page)
+    page.client = Client(f"{site.address.replace('http', 'ws')}/ws/dashboards/home", headers={"Origin": site.address})
+    page.client.send('["not", {"an": "object"}')
+    assert ids(page.hear()) == {widget.id}
+    page.client.close()
+
+
+def test_a_foreign_page_gets_no_socket(site: Site) -> None:
+    site.tallies(1)
+    with pytest.raises(Exception, match="."):
+        Client(f"{site.address.replace('http', 'ws')}/ws/dashboards/home", headers={"Origin": "https://evil.test"})
+    assert site.runtime.hub.open_pages() == 0
