@@ -84,11 +84,13 @@ def _run(site: Site, name: str, failures: dict[str, str]) -> None:
 
 def _where(site: Site, began: float, load_before: float) -> dict[str, Any]:
     """What the figures depend on."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "took_s": round(time.time() - began),
-        "commit": commit.strip() or None,
+        "commit": asked.stdout.strip() or None,
         "quick": site.quick,
         "cores": os.cpu_count(),
         "machine": platform.machine(),

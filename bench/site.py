@@ -180,7 +180,7 @@ def definition(stub_port: int) -> dict[str, Any]:
         "params": {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "title": "Number"}}},
         "source": {
             "kind": "http",
-            "url": "http://127.0.0.{{ params.n }}:%d/w/{{ params.n }}" % stub_port,
+            "url": f"http://127.0.0.{{{{ params.n }}}}:{stub_port}/w/{{{{ params.n }}}}",
         },
         "data_schema": {"type": "object", "required": ["value"]},
         "template": '<p class="cut">{{ data.value }}</p>',

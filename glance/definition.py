@@ -15,7 +15,7 @@ from typing import Any
 from cronsim import CronSim, CronSimError
 from jinja2 import Environment, TemplateSyntaxError
 
-from glance import schemas
+from glance import expressions, schemas, shapes
 
 DEFAULT_REFRESH_S = 300
 MAX_REFRESH_S = 366 * 86400
@@ -239,7 +239,12 @@ def _source_faults(source: Mapping[str, Any], kinds: Mapping[str, ModuleType]) -
         hint = f"; did you mean {meant}?" if meant else f"; there are {', '.join(sorted([*kinds, 'any']))}"
         return [("source.kind", f"is not a kind of source{hint}")]
     rest = {key: value for key, value in source.items() if key not in ("kind", "pick")}
-    return [(f"source.{path}".rstrip("."), sentence) for path, sentence in schemas.faults(kinds[kind].SCHEMA, rest)]
+    found = [(f"source.{path}".rstrip("."), sentence) for path, sentence in schemas.faults(kinds[kind].SCHEMA, rest)]
+    found += expressions.faults(rest, ["params"], "source")
+    picked = source.get("pick")
+    if picked is not None and "{{" not in str(picked):
+        found += [(f"source.{error.field}", error.message) for error in shapes.check_pick(picked, None)]
+    return found
 
 
 def _params_faults(params: Any, place: str) -> list[schemas.Fault]:
@@ -278,7 +283,7 @@ def cron_fault(expression: str) -> str | None:
     try:
         next(CronSim(expression, datetime.now(UTC)))
     except (CronSimError, StopIteration) as error:
-        return f"is not a cron expression such as */15 7-23 * * * ({error or 'it never comes true'})"
+        return f"is not a cron expression such as */15 7-23 * * * ({str(error) or 'it never comes true'})"
     return None
 
 

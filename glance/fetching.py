@@ -14,11 +14,11 @@ from glance import expressions, schemas, shapes, sources
 from glance.definition import Definition
 from glance.errors import FetchError, GlanceError, Invalid
 from glance.model import Exchange
+from glance.outbound import Mask
 
 log = logging.getLogger(__name__)
 
 RAW_LIMIT = 20_000
-MASK = "••••••••"
 
 
 class TracingClient(sources.HttpClient, Protocol):
@@ -66,20 +66,13 @@ def plan(definition: Definition, params: Mapping[str, Any], kinds: Mapping[str, 
         if definition.kind == "any":
             source = dict(params["data_source"])
         else:
-            source = expressions.render(dict(definition.source), {"params": _with_unset(definition.params, params)})
+            source = expressions.render(
+                dict(definition.source), {"params": expressions.complete(params, definition.params)}
+            )
     except (Invalid, KeyError) as error:
         raise FetchError(f"The source cannot be made from these params: {error}", kind="source") from error
     kind = kinds[source["kind"]]
     return Plan(definition, kind, source, params, sources.lane(kind, source), sources.deadline_s(kind, source))
-
-
-def _with_unset(schema: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """The params with None for each that the manifest declares and nobody set, so that an expression may name an optional one."""
-    whole = {**dict.fromkeys(schema.get("properties", {})), **params}
-    for name, prop in schema.get("properties", {}).items():
-        if isinstance(whole[name], Mapping):
-            whole[name] = _with_unset(prop, whole[name])
-    return whole
 
 
 def run(
@@ -151,11 +144,9 @@ def check(definition: Definition, data: Any) -> None:
 
 
 def masked(text: str, secrets: tuple[str, ...]) -> str:
-    """The text with every secret replaced by dots."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, MASK).replace(json.dumps(secret)[1:-1], MASK)
-    return text
+    """The text with every secret replaced by dots, also where it is escaped as JSON does."""
+    escaped = tuple(json.dumps(secret)[1:-1] for secret in secrets)
+    return Mask((*secrets, *escaped)).text(text)
 
 
 def _checked(ready: Plan, answer: Any) -> Any:

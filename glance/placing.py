@@ -118,9 +118,9 @@ class Placing:
         self._refresher.widget_changed(widget, retimed=retimed)
         return widget
 
-    def remove(self, widget_id: str) -> Widget:
+    def remove(self, widget_id: str, if_version: int | None = None) -> Widget:
         """Delete a widget with everything of its; returns what it was."""
-        widget = self._widgets.delete(widget_id)
+        widget = self._widgets.delete(widget_id, if_version)
         self._refresher.widget_gone(widget_id)
         self._hub.mark_page(widget.dashboard)
         return widget

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from markupsafe import Markup
 
+from glance import sources
 from glance.cards import CardError, CardRenderer
 from glance.cards.marks import clean_html, href, link, markdown
+from glance.definition import MANIFEST
 from glance.model import Place, Widget
 
 NOW = 1795207620.0
@@ -393,3 +396,31 @@ def test_several_threads_draw_the_same_card(renderer: CardRenderer) -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 180
+
+
+def test_the_guide_names_every_helper(renderer: CardRenderer) -> None:
+    guide = (Path(__file__).resolve().parent.parent / "docs" / "writing-a-widget.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)\(", guide))
+    own = renderer.helpers - {"range", "namespace", "joiner"}
+    assert own - named == set()
+    assert named - own - {"fetch"} == set()
+
+
+def test_the_guide_names_every_key_of_the_manifest_and_every_kind_of_source() -> None:
+    guide = (Path(__file__).resolve().parent.parent / "docs" / "writing-a-widget.md").read_text(encoding="utf-8")
+    table = guide.split("## The manifest, key by key")[1].split("### Params")[0]
+    assert {key for key in MANIFEST["properties"] if f"`{key}`" not in table} == set()
+    kinds = guide.split("### Source kinds")[1].split("All times")[0]
+    assert {kind for kind in sources.kinds() if f"| `{kind}` |" not in kinds} == set()
+
+
+def test_a_state_band_joins_what_is_the_same_and_leaves_gaps(renderer: CardRenderer) -> None:
+    points = [[0, 0], [10, 1], [20, 1], [30, 2], [40, None], [50, 1], [100, 0]]
+    drawn = draw(renderer, "{{ state_band(data, [{'op': '=', 'value': 2, 'status': 'bad'}], 'Door') }}", points)
+    assert re.findall(r'<rect class="([^"]*)" x="([^"]*)" width="([^"]*)"', drawn) == [
+        ("is-on", "10%", "20%"),
+        ("is-bad", "30%", "10%"),
+        ("is-on", "50%", "50%"),
+    ]
+    assert 'aria-label="Door, on 80\u00a0% of the time"' in drawn
+    assert "rect" not in draw(renderer, "{{ state_band(none) }}")

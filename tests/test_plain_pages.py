@@ -324,7 +324,7 @@ def test_a_test_with_params_that_do_not_fit_asks_nobody(site: Site, upstream: Up
     data = {**FILLED, "p.address": upstream.url("/value"), "p.warn": "101", "do": "test"}
     page = post(site, "/widgets/new/many?to=home", data, 422).text
     assert "Must be at most 100." in page
-    assert upstream.hits("/value") == 0
+    assert upstream.count("/value") == 0
 
 
 # A general widget, mapped without code
@@ -344,7 +344,7 @@ def test_a_general_widget_is_tested_clicked_and_saved_without_code(site: Site, u
     page = stat(site, {**address, "trial": token, "do": "pick:value"})
     assert shown(page, "p.data_source.pick.value") == "value"
     assert "41.5" in page
-    assert upstream.hits("/value") == 1
+    assert upstream.count("/value") == 1
     stat(
         site,
         {
@@ -611,7 +611,7 @@ def test_explain_begins_with_what_is_wrong_and_what_happens_next(site: Site) -> 
     assert (
         "There is no earlier answer to show and tries again by itself at" in page or "tries again by itself at" in page
     )
-    assert "After the first failure Glance waits" in page
+    assert re.search("After the (first|second) failure Glance waits", page)
     assert "Change its settings" in page
 
 

@@ -150,7 +150,7 @@ def sparse(value: Any) -> Iterator[Any]:
 
 def test_there_are_the_widgets_to_begin_with() -> None:
     wanted = (
-        "stat gauge line-chart table list services host feed weather calendar releases hacker-news bookmarks clock notes todo search "
+        "stat gauge line-chart timeline table list services host feed weather calendar releases hacker-news bookmarks clock notes todo search "
         "markdown html iframe repository"
     )
     assert set(wanted.split()) <= {folder.name for folder in FOLDERS}

@@ -73,7 +73,7 @@ class CardRenderer:
     """Renders cards; safe for several threads.
 
     `icon(name, cls)` draws an icon, `image_url(url)` gives the address of a picture on Glance's own route (None: no pictures),
-    `clock` gives Unix seconds, `base` is the path Glance is served under (GLANCE_PUBLIC_URL), without a trailing slash.
+    `helpers` are the names templates can call. `clock` gives Unix seconds, `base` is the path Glance is served under (GLANCE_PUBLIC_URL), without a trailing slash.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class CardRenderer:
         self._environment.globals.update(fit=_fit, action=self._action())
         for name in ("markdown", "clean_html", "number", "bytes", "duration", "percent", "ago", "link", "plain"):
             self._environment.filters[name] = helpers[name]
-        self._names = frozenset(self._environment.globals)
+        self.helpers = frozenset(self._environment.globals)
 
     def body(self, definition: Drawable, widget: Widget, data: Any) -> Markup:
         """The markup inside the card; CardError with a sentence and a line where the template fails."""
@@ -134,7 +134,7 @@ class CardRenderer:
 
     def check(self, definition: Drawable) -> tuple[int, str] | None:
         """The first fault of a definition's template as (line, sentence); None where it can be used."""
-        return lint.fault(self._environment, definition.template, definition.trusted, self._names)
+        return lint.fault(self._environment, definition.template, definition.trusted, self.helpers)
 
     def step_s(self, definition: Drawable) -> int | None:
         """How long a drawn card stays right while its data does not change: 60 s where the template asks for the time, else None."""

@@ -79,11 +79,13 @@ def _drawn() -> dict[str, Callable[..., Any]]:
         "meter": drawing.meter,
         "gauge_arc": drawing.gauge_arc,
         "histbars": drawing.histbars,
+        "state_band": drawing.state_band,
         "rain_bar": drawing.rain_bar,
         "span_bar": drawing.span_bar,
         "swatch": drawing.swatch,
         "plot_lines": drawing.plot_lines,
         "json_script": marks.json_script,
+        "share_of": drawing.share_of,
         "thin_out": formats.thin_out,
     }
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -25,10 +26,12 @@ def wave(at: float, low: float, high: float, peak_hour: float = 15.0, wobble: fl
     return low + (high - low) * min(1.0, max(0.0, share + wobble * unrest))
 
 
-def trend(value: Callable[[float], float], at: float, span_s: int = DAY_S, points: int = 48) -> list[list[float]]:
+def trend(
+    value: Callable[[float], float], at: float, span_s: int = DAY_S, points: int = 48, decimals: int = 0
+) -> list[list[float]]:
     """The last `span_s` seconds of a value as [[t, v], …], the newest at `at`."""
     step = span_s / (points - 1)
-    return [[round(at - span_s + step * n), round(value(at - span_s + step * n), 2)] for n in range(points)]
+    return [[round(at - span_s + step * n), round(value(at - span_s + step * n), decimals)] for n in range(points)]
 
 
 def power_w(at: float) -> float:
@@ -43,13 +46,11 @@ def solar_w(at: float) -> float:
 
 def _climate(at: float) -> dict[str, Any]:
     rooms = {"living": (20.2, 21.8, 18.0), "rack": (26.4, 29.2, 16.0), "outdoor": (3.5, 10.5, 14.5)}
-    return {
-        room: {
-            "celsius": round(wave(at, low, high, hour, 0.06), 1),
-            "history": trend(lambda t, r=(low, high, hour): wave(t, r[0], r[1], r[2], 0.06), at, points=145),
-        }
-        for room, (low, high, hour) in rooms.items()
-    }
+    found = {}
+    for room, (low, high, hour) in rooms.items():
+        degrees = partial(wave, low=low, high=high, peak_hour=hour, wobble=0.06)
+        found[room] = {"celsius": round(degrees(at), 1), "history": trend(degrees, at, points=145, decimals=1)}
+    return found
 
 
 def _power(at: float) -> dict[str, Any]:

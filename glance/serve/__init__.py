@@ -91,15 +91,14 @@ def _signals() -> Iterator[Callable[[], None]]:
     """While inside, SIGTERM and SIGINT only end the wait that this gives; a signal before the wait is not lost."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-
-    def note(number: int, frame: object) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(writing, b"\0")
-
-    former = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    # The byte comes from the interpreter's own handler, at once and on whatever thread the signal arrived. A handler in Python
+    # runs only when the main thread runs, which it does not while it waits.
+    former_fd = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    former = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield lambda: _readable(reading)
     finally:
+        signal.set_wakeup_fd(former_fd)
         for number, handler in former.items():
             signal.signal(number, handler)
         os.close(reading)

@@ -165,7 +165,7 @@ class Dashboards:
             return _dashboard(self._row(con, slug))
 
     def _row(self, con: sqlite3.Connection, slug: str) -> sqlite3.Row:
-        row = con.execute(f"SELECT {COLUMNS} FROM dashboards WHERE slug = ?", (slug,)).fetchone()
+        row: sqlite3.Row | None = con.execute(f"SELECT {COLUMNS} FROM dashboards WHERE slug = ?", (slug,)).fetchone()
         if row is None:
             raise NotFound("There is no dashboard with this address.")
         return row

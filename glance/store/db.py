@@ -105,11 +105,18 @@ class Database:
         return sum(p.stat().st_size for p in (self.path, self.path.with_name("glance.db-wal")) if p.exists())
 
     def check_writable(self) -> None:
-        """Raise Unavailable where nothing can be written now."""
-        with self.write() as con:
-            con.execute(
-                "INSERT INTO preferences (name, value) VALUES ('ready', '1') ON CONFLICT (name) DO UPDATE SET value = value"
-            )
+        """Raise Unavailable where nothing can be written now; writes nothing itself (it is asked every few seconds)."""
+        with self._write_lock:
+            if self._depth or self._closed:
+                raise Unavailable("Glance is stopping.")
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.execute("UPDATE preferences SET value = value WHERE name = ''")
+            except sqlite3.Error as error:
+                raise _unavailable(error) from error
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
 
     def _connect(self) -> sqlite3.Connection:
         con = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000)

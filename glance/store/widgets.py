@@ -162,10 +162,12 @@ class Widgets:
             _touch(con, current.dashboard_id, now)
             return self._one(con, widget_id)
 
-    def delete(self, widget_id: str) -> Widget:
+    def delete(self, widget_id: str, if_version: int | None = None) -> Widget:
         """Delete it and everything of its; returns what it was."""
         with self._db.write(structure=True) as con:
             gone = self._one(con, widget_id)
+            if if_version is not None and gone.version != if_version:
+                raise PreconditionFailed("The widget was changed in the meantime; nothing was deleted.", gone)
             con.execute("DELETE FROM widgets WHERE id = ?", (widget_id,))
             _touch(con, gone.dashboard_id, self._clock())
             return gone

@@ -23,8 +23,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.extensions["glance"] = runtime
     door.init_app(app, runtime)
     problems.init_app(app, runtime)
-    assets.install(app)
-    runtime.icons.address = app.jinja_env.globals["static"]("icons.svg")
+    assets.install(app, runtime.icons)
     for part in (pages, fragments, sockets):
         part.init_app(app, runtime)
     api.init_app(app)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, Response, abort, request
-from markupsafe import Markup, escape
+from markupsafe import escape
+
+from glance.icons import Icons
 
 FOLDER = Path(__file__).resolve().parent.parent / "static"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -27,7 +29,6 @@ _HASHED = re.compile(r"^(?P<stem>[\w./-]+?)\.(?P<hash>[0-9a-f]{10})\.(?P<ext>\w+
 _SOURCE_MAP = re.compile(rb"^//# sourceMappingURL=.*$", re.MULTILINE)
 # Comments in our own files are for readers of the source: whole lines in scripts, all in stylesheets.
 _OURS = {"js": re.compile(rb"^\s*//.*\n", re.MULTILINE), "css": re.compile(rb"/\*.*?\*/\n?", re.DOTALL)}
-_ICON_NAME = re.compile(r"^[a-z0-9][a-z0-9-]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def serve(assets: Assets, address: str) -> Response:
     return response
 
 
-def install(app: Flask) -> Assets:
+def install(app: Flask, icons: Icons) -> None:
     """Add the route `static` and the template globals `static(name)` and `icon(name, cls)`; made with static_folder=None."""
     assets = Assets(watch=app.debug)
 
@@ -142,16 +143,10 @@ def install(app: Flask) -> Assets:
             raise LookupError(f"there is no static file {name}")
         return f"{_root(app)}/static/{asset.path}"
 
-    def icon(name: str, cls: str = "i") -> Markup:
-        safe = name if _ICON_NAME.match(name or "") else "file"
-        return Markup('<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>').format(
-            cls, static("icons.svg"), safe
-        )
-
+    icons.address = static("icons.svg")
     app.add_url_rule("/static/<path:filename>", "static", lambda filename: serve(assets, filename))
-    app.jinja_env.globals.update(static=static, icon=icon)
+    app.jinja_env.globals.update(static=static, icon=icons.draw)
     app.extensions["glance.assets"] = assets
-    return assets
 
 
 def _root(app: Flask) -> str:

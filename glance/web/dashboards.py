@@ -261,4 +261,4 @@ def _what_goes(widgets: list[Widget]) -> str:
         return "It is empty, so nothing else goes with it."
     names = ", ".join(f"“{widget.title}”" for widget in widgets[:4])
     more = f" and {len(widgets) - 4} more" if len(widgets) > 4 else ""
-    return f"{counted(len(widgets), 'widget').capitalize()} go with it, their settings, secrets and stored answers: {names}{more}."
+    return f"{counted(len(widgets), 'widget').capitalize()} go{'es' if len(widgets) == 1 else ''} with it, with settings, secrets and stored answers: {names}{more}."

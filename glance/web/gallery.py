@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response
 from glance import params
 from glance.cards import CardError
 from glance.definition import Definition
-from glance.model import Dashboard, Place, Widget
 from glance.folders import Broken
+from glance.model import Dashboard, Place, Widget
 from glance.web import runtime
 from glance.web.speech import counted
 

@@ -53,7 +53,7 @@ class Standing:
 
 
 class Pages:
-    """What is kept of whole pages: how dashboards stand, the shells around their cards, the the last packed answers."""
+    """What is kept of whole pages: how dashboards stand, the shells around their cards, and the last packed answers."""
 
     def __init__(self) -> None:
         self.widgets: OrderedDict[str, tuple[int, Dashboard, Sequence[Widget]]] = OrderedDict()
