@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -211,7 +212,7 @@ def _spells(raw: Any, rules: Any) -> list[tuple[float, float, str]]:
     """[[t, v], …] as (from, to, class) of each spell in which the same rule held; what is 0 or unknown is no spell."""
     points = points_of(raw)
     found: list[tuple[float, float, str]] = []
-    for (at, value), (until, _) in zip(points, points[1:], strict=False):
+    for (at, value), (until, _) in pairwise(points):
         css = status_class((judge(value, rules) or {}).get("status")) or ("is-on" if value else "")
         if value is None or not css:
             continue

@@ -105,8 +105,7 @@ def test_the_theme_stands_before_the_first_paint_and_changes_without_loading(
     assert page.run("window.here") is True
     page.page.route("**/app.*.js", lambda route: route.abort())
     page.forgive = ["ERR_FAILED"]
-    page.page.reload(wait_until="commit")
-    page.until("document.body && document.querySelector('main')")
+    page.page.reload()
     assert page.run("getComputedStyle(document.body).backgroundColor") == light
 
 
