@@ -9,10 +9,11 @@ from bench.browser import load
 from bench.loading import NEVER_S
 from bench.site import DEFINITION, SHORT_S, Site
 from bench.table import Figure, percentile
+from bench.wire import Waiting, times_ms, together
 from bench.wire import load as press
-from bench.wire import times_ms, together
 
 TABS, RELOADS, CALLERS, CONNECTIONS = 10, 10, 50, 8
+SLOW_MS = 1000
 EXECUTE = f"/api/custom-widgets/{DEFINITION}/execute"
 
 
@@ -21,6 +22,7 @@ def upstream(site: Site) -> None:
     _within(site)
     _at_expiry(site)
     _looked_at(site)
+    _while_waiting(site)
 
 
 def _within(site: Site) -> None:
@@ -45,6 +47,7 @@ def _at_expiry(site: Site) -> None:
     asked, cached = [], 0
     for widget_id in site.ids["short"][: site.runs(7, 3)]:
         site.fill("short")
+        site.stub.answers(delay_ms=SLOW_MS)
         site.expire("short")
         site.stub.reset()
         message = site.glance.call("POST", EXECUTE, {"widget_instance_id": widget_id})
@@ -53,12 +56,10 @@ def _at_expiry(site: Site) -> None:
             raise RuntimeError(f"execute was answered with {sorted({status for status, _ in answers})}")
         cached += sum(json.loads(body)["cached"] for _, body in answers)
         asked.append(site.stub.counts()["total"])
-    site.add(
-        Figure(
-            f"upstream requests, {CALLERS} callers at expiry", "", asked, 1, value=max(asked), note="Worst of the runs."
-        )
-    )
-    site.add(Figure("… of them told `cached: true`", "", [cached], 0))
+        site.stub.answers()
+    note = f"Worst of the runs; the upstream takes {SLOW_MS} ms."
+    site.add(Figure(f"upstream requests, {CALLERS} callers at expiry", "", asked, 1, value=max(asked), note=note))
+    site.add(Figure("… of them told `cached: true`", "", [cached], 0, note=note))
     site.rest()
 
 
@@ -76,6 +77,23 @@ def _looked_at(site: Site) -> None:
     worst = max(site.stub.counts()["per"].values())
     site.add(Figure(f"… per widget, {CALLERS} pages and polls at expiry", "", [worst], 1))
     site.rest()
+
+
+def _while_waiting(site: Site) -> None:
+    """Whoever only looks must not wait for those who wait for a source."""
+    site.fill("main")
+    body = {"widget_instance_id": site.ids["main"][0], "force_refresh": True}
+    for callers in (CALLERS, 2 * CALLERS):
+        found = []
+        for _ in range(site.runs(5)):
+            site.stub.answers(delay_ms=SLOW_MS)
+            with Waiting(site.glance.port, [site.glance.call("POST", EXECUTE, body)] * callers) as waiting:
+                found += times_ms(site.glance.port, [site.glance.page("/d/main")], 1, fresh=True)
+                waiting.answers()
+            site.stub.answers()
+            site.rest()
+        note = f"Asked right after {callers} programs forced a fetch that takes {SLOW_MS} ms."
+        site.add(Figure(f"a page while {callers} callers wait for a source", "ms", found, note=note))
 
 
 def execute(site: Site) -> None:

@@ -52,7 +52,8 @@ SHIFTS = """
 window.shifts = [];
 new PerformanceObserver(list => { for (const e of list.getEntries()) shifts.push({
   value: e.value, at: Math.round(e.startTime),
-  nodes: e.sources.map(s => s.node?.outerHTML?.slice(0, 120) ?? s.node?.textContent?.slice(0, 60) ?? '?'),
+  nodes: e.sources.map(s => [s.node?.outerHTML?.slice(0, 90) ?? s.node?.textContent?.slice(0, 60) ?? '?',
+    ...[s.previousRect, s.currentRect].map(r => [r.x, r.y, r.width, r.height].map(Math.round).join(' '))].join(' | ')),
 }); }).observe({ type: 'layout-shift', buffered: true });
 """
 RESULT = """() => {
@@ -158,8 +159,10 @@ def traffic(page: Page, url: str, settle_ms: int = 500) -> Traffic:
 
 
 def violations(page: Page, url: str) -> list[str]:
-    """What axe finds on a page: `rule: first element` each."""
-    page.goto(url, wait_until="load")
+    """What axe finds on a page: `rule: first element` each. RuntimeError where that page did not come."""
+    answer = page.goto(url, wait_until="load")
+    if answer is None or answer.status >= 500 or page.url != url:
+        raise RuntimeError(f"{url} led to {page.url}")
     page.wait_for_timeout(300)
     page.evaluate(f"() => {{ {Path(AXE).read_text(encoding='utf-8')}; window.axe = axe; }}")
     found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")

@@ -78,8 +78,19 @@ class Child:
                 stream.close()
 
 
+def cpu_s(pid: int) -> float:
+    """The processor time that a process (all its threads) has used, in seconds; another load on the machine does not change it."""
+    total_ns = 0
+    for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total_ns += int(schedstat.read_text().split()[0])
+        except OSError:
+            continue  # the thread ended
+    return total_ns / 1e9
+
+
 def pss_mb(pid: int) -> float:
-    """The proportional set size of a process and its descendants in MB (10^6 would be SI; this is KiB / 1024 as `ps` has it)."""
+    """The proportional set size of a process and its descendants in MB of 1024 KiB."""
     return sum(_pss_kib(each) for each in _tree(pid)) / 1024
 
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.child import Child
+from bench.child import Child, cpu_s
 from bench.site import WIDGETS, Site
 from bench.table import Figure, percentile
 from bench.wire import Wire, load, times_ms
@@ -115,7 +115,7 @@ def _among(site: Site, message: bytes, seconds: float) -> tuple[list[float], lis
 def start(site: Site) -> None:
     """From the command to the first page with all data."""
     site.fill("main")
-    greeted, paged = [], []
+    greeted, paged, worked = [], [], []
     message = site.glance.page("/d/main").replace(b"Accept-Encoding: gzip\r\n", b"")
     for _ in range(site.runs(9, 3)):
         site.rest()
@@ -125,10 +125,12 @@ def start(site: Site) -> None:
         with Wire(site.glance.port) as wire:
             status, _, body = wire.ask(message)
         paged.append(time.perf_counter() - child.began)
+        worked.append(cpu_s(child.pid))
         if status != 200 or len(re.findall(rb"val-\d", body)) < WIDGETS:
             raise RuntimeError(f"the first page was answered with {status}")
     site.add(Figure("start → listens", "s", greeted))
     site.add(Figure("start → first page with all data", "s", paged, 0.8, 0.4))
+    site.add(Figure("… processor time of it", "s", worked))
     site.add(Figure("start → greeting, nothing in the data folder", "s", _first_starts(site)))
 
 

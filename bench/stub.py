@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,7 +37,9 @@ class Upstream:
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
-        """(status, JSON) of one request."""
+        """(status, JSON data or text) of one request."""
+        if path in TEXTS:
+            return 200, TEXTS[path]()
         if path == "/_counts":
             return 200, {"total": self.total, "per": self.per, "inflight": self.inflight, "peak": self.peak}
         if path == "/_reset":
@@ -73,8 +76,37 @@ class Upstream:
         data: dict[str, Any] = {"id": name, "value": f"val-{name}-{turn}", "num": turn}
         if path.startswith("/p/"):
             now = time.time()
+            data["rows"] = [{"title": f"Row {n}", "subtitle": "Below", "status": "ok"} for n in range(6)]
             data["points"] = [[round(now - 60 * back), (turn + back * 7) % 23] for back in range(48, 0, -1)]
         return self.status, data
+
+
+def _feed() -> str:
+    items = "".join(
+        f"<item><title>Article {n}</title><link>http://127.0.0.1/{n}</link>"
+        f"<pubDate>{formatdate(time.time() - n * 3600, usegmt=True)}</pubDate></item>"
+        for n in range(5)
+    )
+    return f'<?xml version="1.0"?><rss version="2.0"><channel><title>Stub</title>{items}</channel></rss>'
+
+
+def _calendar() -> str:
+    day = time.strftime("%Y%m%d", time.gmtime())
+    events = "".join(
+        f"BEGIN:VEVENT\r\nUID:{n}@stub\r\nDTSTAMP:{day}T000000Z\r\nDTSTART:{day}T{18 + n}0000Z\r\n"
+        f"SUMMARY:Event {n}\r\nRRULE:FREQ=WEEKLY\r\nEND:VEVENT\r\n"
+        for n in range(3)
+    )
+    return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:stub\r\n{events}END:VCALENDAR\r\n"
+
+
+def _cards() -> str:
+    card = '<article class="w"><time datetime="2026-01-01T00:00Z">1 s</time><div class="w-body">val-1-1</div></article>'
+    return f"<!DOCTYPE html><title>Cards</title>{card * 30}"
+
+
+TEXTS = {"/feed.xml": _feed, "/calendar.ics": _calendar, "/cards.html": _cards}
+TYPES = {"html": b"text/html", "xml": b"application/rss+xml", "ics": b"text/calendar"}
 
 
 async def talk(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,10 +116,10 @@ async def talk(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             target = urlsplit(head.split(" ", 2)[1])
             status, data = await upstream.answer(target.path, parse_qs(target.query, keep_blank_values=True))
-            body = json.dumps(data).encode()
+            kind = TYPES.get(target.path.rpartition(".")[2], b"application/json")
+            body = (data if isinstance(data, str) else json.dumps(data)).encode()
             writer.write(
-                b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                % (status, len(body), body)
+                b"HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (status, kind, len(body), body)
             )
             await writer.drain()
     except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from bench import mixed
 from bench.browser import Traffic, traffic
 from bench.child import ROOT
 from bench.site import WIDGETS, Site
@@ -42,6 +43,10 @@ def memory(site: Site) -> None:
     after = site.glance.pss_mb()
     note = f"{count} loads of page, stylesheets, scripts and websocket, as a browser makes them, in {seconds:.0f} s."
     site.add(Figure("PSS growth over 1000 page loads", "MB", [after - before], 10, note=note))
+    mixed.place(site)
+    time.sleep(SETTLE_S)
+    note = "In the same process afterwards: feed, calendar, monitor, system, http and static widgets fetched once."
+    site.add(Figure("PSS with every source kind in use", "MB", [site.glance.pss_mb()], note=note))
 
 
 def touch(site: Site) -> int:

@@ -89,16 +89,30 @@ def times_ms(port: int, messages: Sequence[bytes], count: int, fresh: bool = Fal
     return found
 
 
+class Waiting:
+    """Each message sent on a connection of its own, all at the same moment, their answers not yet read."""
+
+    def __init__(self, port: int, messages: Sequence[bytes]) -> None:
+        self._wires = [Wire(port) for _ in messages]
+        for wire, message in zip(self._wires, messages, strict=True):
+            wire.sock.sendall(message)
+
+    def __enter__(self) -> Waiting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for wire in self._wires:
+            wire.sock.close()
+
+    def answers(self) -> list[tuple[int, bytes]]:
+        """(status, body) of each."""
+        return [(status, body) for status, _, body in (wire.ask(b"") for wire in self._wires)]
+
+
 def together(port: int, messages: Sequence[bytes]) -> list[tuple[int, bytes]]:
     """Send each message on a connection of its own, all at the same moment; (status, body) of each answer."""
-    wires = [Wire(port) for _ in messages]
-    try:
-        for wire, message in zip(wires, messages, strict=True):
-            wire.sock.sendall(message)
-        return [(status, body) for status, _, body in (wire.ask(b"") for wire in wires)]
-    finally:
-        for wire in wires:
-            wire.sock.close()
+    with Waiting(port, messages) as waiting:
+        return waiting.answers()
 
 
 def load(

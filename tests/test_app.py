@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,30 @@ ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "a-token-for-this-test-only"
 
 
-def start(folder: Path, **more: str) -> subprocess.Popen[str]:
-    """Start app.py with an environment of its own; names without GLANCE_."""
-    given = {"PORT": "0", "DATA": str(folder / "data"), "AUTH": "none", **more}
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GLANCE_")}
-    environ |= {f"GLANCE_{name}": value for name, value in given.items()}
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")],
-        cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start app.py with an environment of its own (names without GLANCE_); it is ended with the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def go(**more: str) -> subprocess.Popen[str]:
+        given = {"PORT": "0", "DATA": str(tmp_path / "data"), "AUTH": "none", **more}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("GLANCE_")}
+        environ |= {f"GLANCE_{name}": value for name, value in given.items()}
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py")],
+            cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        running.append(process)
+        return process
+
+    yield go
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 def port_of(process: subprocess.Popen[str]) -> int:
@@ -55,8 +71,8 @@ def post(client: Client, path: str, body: dict[str, object]) -> dict[str, Any]:
     return dict(json.loads(answer))
 
 
-def test_it_starts_anywhere_and_ends_within_3_s_with_sockets_silent_connections_and_fetches(tmp_path: Path) -> None:
-    process = start(tmp_path, API_TOKEN=TOKEN)
+def test_it_starts_anywhere_and_ends_within_3_s_with_sockets_silent_connections_and_fetches(start: Start) -> None:
+    process = start(API_TOKEN=TOKEN)
     port = port_of(process)
     with ExitStack() as stack:
         never = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -88,18 +104,18 @@ def test_it_starts_anywhere_and_ends_within_3_s_with_sockets_silent_connections_
     [("PORT", "eighty"), ("AUTH", "maybe"), ("HOST", "no.such.host.invalid"), ("WIDGETS", "/no/such/folder")],
 )
 def test_a_wrong_setting_ends_it_with_2_and_one_sentence_that_names_it(
-    tmp_path: Path, setting: str, value: str
+    start: Start, tmp_path: Path, setting: str, value: str
 ) -> None:
-    process = start(tmp_path, **{setting: value})
+    process = start(**{setting: value})
     out, errors = process.communicate(timeout=10)
     assert (process.returncode, out) == (2, "")
     assert re.fullmatch(rf"[^\n]*GLANCE_{setting}[^\n]*\.\n", errors)
     assert not (tmp_path / "data").exists()
 
 
-def test_a_port_in_use_ends_it_with_2_before_it_touches_the_data(tmp_path: Path) -> None:
+def test_a_port_in_use_ends_it_with_2_before_it_touches_the_data(start: Start, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        process = start(tmp_path, PORT=str(other.getsockname()[1]))
+        process = start(PORT=str(other.getsockname()[1]))
         _, errors = process.communicate(timeout=10)
     assert process.returncode == 2
     assert "GLANCE_PORT" in errors

@@ -245,6 +245,11 @@ def test_foreign_html_is_cleaned() -> None:
     assert 'src="/image/1"' in clean_html('<img src="https://e.example/x.png">', lambda url: "/image/1")
 
 
+def test_headings_of_a_text_go_below_the_title_without_a_gap() -> None:
+    assert markdown("## A\n\n#### B\n\n## C") == "<h3>A</h3>\n<h4>B</h4>\n<h3>C</h3>\n"
+    assert clean_html("<h1>A</h1><h2>B</h2>") == "<h3>A</h3><h4>B</h4>"
+
+
 def test_markdown_becomes_clean_html() -> None:
     made = markdown(
         "# A\n\n**b** [c](https://example.org) [d](javascript:alert(1))\n\n<script>alert(1)</script>\n\n| x | y |\n|---|---|\n| 1 | 2 |"

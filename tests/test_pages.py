@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from glance.model import Place
 from glance.web.assets import FOLDER, JOINED, Assets
 from glance.web.layouts import layout_css
 from tests.page_site import Site
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -195,3 +197,43 @@ def test_a_cold_load_of_thirty_widgets_stays_within_its_budget(site: Site, clien
     sizes = {name: len(client.get(name, headers={"Accept-Encoding": "gzip"}).data) for name in dict.fromkeys(files)}
     assert len(sizes) + 1 <= 9
     assert len(page.data) + sum(sizes.values()) < 50_000
+
+
+def test_the_policy_allows_only_the_origins_that_cards_of_this_page_need(site: Site, client: FlaskClient) -> None:
+    site.tallies(1)
+    policy = client.get("/d/home").headers["Content-Security-Policy"]
+    assert "frame-src" not in policy
+    site.add("search", "Search", dashboard="wide")
+    site.add("iframe", "Frame", dashboard="wide", url="http://camera.lan:8000/live?x=1; script-src *")
+    policy = client.get("/d/wide").headers["Content-Security-Policy"]
+    assert "form-action 'self' https://duckduckgo.com" in policy
+    assert "frame-src 'self' http://camera.lan:8000" in policy
+    assert policy.count("script-src") == 0
+
+
+def test_templates_stay_compiled_over_a_restart_and_follow_their_source(site: Site, client: FlaskClient) -> None:
+    site.tallies(1)
+    client.get("/d/home")
+    kept = {path.name: path.stat().st_mtime_ns for path in (site.settings.data / "compiled").iterdir()}
+    assert len(kept) >= 4
+    site.stop()
+    site.open()
+    assert "Number 0" in site.app.test_client().get("/d/home").text
+    assert {path.name: path.stat().st_mtime_ns for path in (site.settings.data / "compiled").iterdir()} == kept
+
+
+def test_a_folder_that_cannot_be_written_stops_no_page(site: Site, client: FlaskClient) -> None:
+    site.tallies(1)
+    shutil.rmtree(site.settings.data / "compiled")
+    (site.settings.data / "compiled").write_text("in the way", encoding="utf-8")
+    assert client.get("/d/home").status_code == 200
+
+
+def test_a_tab_says_how_many_cards_of_another_dashboard_failed(site: Site, client: FlaskClient) -> None:
+    site.runtime.start()
+    site.tallies(1)
+    widget = site.add("polled", "Polled", dashboard="lab", url="http://127.0.0.1:9/nothing")
+    until(lambda: site.runtime.refresher.peek([widget])[widget.id].failure)
+    site.push(site.tallies(1, dashboard="third")[0], 1)
+    until(lambda: '1<span class="vh"> failing</span>' in client.get("/d/home").text or None)
+    assert "failing" not in client.get("/d/lab").text.split("</nav>")[0]

@@ -176,3 +176,21 @@ def test_a_foreign_page_gets_no_socket(site: Site) -> None:
     answer.read()
     asking.close()
     assert site.runtime.hub.open_pages() == 0
+
+
+def test_signing_out_elsewhere_ends_an_open_socket_with_a_code_of_its_own(tmp_path: Path) -> None:
+    locked = Site(tmp_path, auth="password", password="a long enough one").start()
+    try:
+        widget = locked.tallies(1)[0]
+        token = locked.runtime.owner.open_session("a browser", "127.0.0.1")
+        page = Page.__new__(Page)
+        address = f"ws://127.0.0.1:{locked.port}/ws/dashboards/home"
+        page.client = Client(address, headers={"Origin": ORIGIN, "Cookie": f"glance_session={token}"})
+        page.client.send("{}")
+        page.hear()
+        session = locked.runtime.owner.sessions()[0]
+        locked.runtime.owner.end_session(session.id)
+        locked.push(widget, 1)
+        assert page.closed_with() == 4403
+    finally:
+        locked.stop()

@@ -146,8 +146,9 @@ class CardRenderer:
         if found is not None:
             return found
         try:
-            template = self._environment.from_string(definition.template)
-            names = set(lint.names_in(self._environment.parse(definition.template)))
+            tree = self._environment.parse(definition.template)
+            names = set(lint.names_in(tree))
+            template = self._environment.from_string(tree)
         except TemplateSyntaxError as error:
             reason = str(error.message).rstrip(".")
             raise CardError(f"The template of {definition.slug} cannot be read: {reason}.", error.lineno) from error

@@ -34,8 +34,8 @@ def fault(environment: CardEnvironment, template: str, trusted: bool, names: fro
     if len(template) > MAX_TEMPLATE:
         return 1, "The template is longer than 64 KB."
     try:
+        # Parsed only: making code of every template at the start would cost more than all the rest of reading the folders.
         tree = environment.parse(template)
-        environment.compile(template)
     except TemplateSyntaxError as error:
         return error.lineno, _sentence(error.message)
     except RecursionError:

@@ -19,6 +19,7 @@ YEAR_S = 300 * 86_400
 _SCHEMES = frozenset({"http", "https", "mailto"})
 _HIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 STATUS_ICONS = {"ok": "ok", "warn": "warn", "bad": "bad", "info": "info", "off": "off", "live": "ok"}
+_NO_PICTURE = re.compile(r"<img(?![^>]*\ssrc=)[^>]*>")
 _HEADING = re.compile(r"<(/?)h([1-6])(?=>)")
 _TAGS = frozenset(
     "a abbr b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre "
@@ -115,8 +116,13 @@ def clean_html(text: Any, picture: Callable[[Any], str] | None = None) -> Markup
             (picture(value) or None if picture else None) if name == "src" else value
         ),
     )
-    # A card stands under its title, an h2.
-    return Markup(_HEADING.sub(lambda found: f"<{found[1]}h{min(6, int(found[2]) + 2)}", cleaned))
+    return Markup(_below_title(_NO_PICTURE.sub("", cleaned)))
+
+
+def _below_title(text: str) -> str:
+    """Headings as they belong below a card's title, an h2: the highest one used becomes h3, the next h4, none left out."""
+    levels = sorted({found[2] for found in _HEADING.finditer(text)})
+    return _HEADING.sub(lambda found: f"<{found[1]}h{min(6, 3 + levels.index(found[2]))}", text)
 
 
 def markdown(text: Any, picture: Callable[[Any], str] | None = None) -> Markup:

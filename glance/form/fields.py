@@ -147,7 +147,7 @@ def _rows(schema: Schema, value: Any, path: str, look: Look) -> dict[str, Any]:
     items = schema.get("items") or {}
     if isinstance(value, Mapping) and {"name", "value"} <= set(items.get("properties") or {}):
         value = [{"name": name, "value": text} for name, text in value.items()]
-    entries = value if isinstance(value, list) else []
+    entries = value if isinstance(value, list) else [{}] if schema.get("minItems") else []
     rows = tuple(tuple(_children(items, entry, f"{path}.{index}", look)) for index, entry in enumerate(entries))
     kinds = [kind_of(node) for node in (items.get("properties") or {}).values()]
     most = schema.get("maxItems")

@@ -87,7 +87,7 @@ PICK: Mapping[str, Schema] = {
         "title": "What to take from the answer",
         "properties": {
             "rows": _path("Rows", "items", _HOW),
-            "columns": _rows_of("Columns", 30, "Empty: those of the first row.", _COLUMN, ["name"]),
+            "columns": {**_rows_of("Columns", 30, "Empty: those of the first row.", _COLUMN, ["name"]), "tucked": True},
         },
     },
 }

@@ -28,7 +28,9 @@ class Reading:
 
     `at` is the time in the payload (Unix seconds UTC), None = none that can be believed: the arrival counts.
     `retained` values fill a tile and are no new sample. `label` is the word behind a boolean ("ON").
-    An event (`kind`) is something that happened, never a line.
+    An event (`kind`) is something that happened, never a line. `refused_at` is a payload time that was not believed
+    (a clock of 1970 or 2099). `repeat`: the same value of the same series came on another topic within 2 s
+    (Zigbee2MQTT's attribute topics, rtl_433's devices beside its events): it keeps the sensor alive and is no new sample.
     """
 
     device: str
@@ -39,6 +41,8 @@ class Reading:
     at: float | None
     retained: bool
     label: str | None = None
+    refused_at: float | None = None
+    repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

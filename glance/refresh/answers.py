@@ -47,6 +47,7 @@ class Answers:
         self._secretbox = secretbox
         self._kinds = kinds
         self._clock = clock
+        # Never held while the database is written: whoever writes may be waiting for it.
         self._lock = threading.RLock()
         self._entries: dict[str, CacheEntry | None] = {}
         self._hashes: dict[str, tuple[int, str, str]] = {}
@@ -164,23 +165,23 @@ class Answers:
 
     def clear(self, widget_id: str) -> int:
         """Delete every stored answer of a widget; returns how many."""
+        deleted = self._cache.clear(widget_id)
         with self._lock:
-            deleted = self._cache.clear(widget_id)
             self._entries.pop(widget_id, None)
         return deleted
 
     def clear_all(self) -> int:
         """Delete every stored answer; returns how many."""
+        deleted = self._cache.clear_all()
         with self._lock:
-            deleted = self._cache.clear_all()
             self._entries.clear()
         return deleted
 
     def clean(self) -> int:
         """Run the cleaner; returns how many entries it deleted."""
-        with self._lock:
-            deleted = self._cache.clean(self._clock())
-            if deleted:
+        deleted = self._cache.clean(self._clock())
+        if deleted:
+            with self._lock:
                 self._entries.clear()
         return deleted
 
@@ -192,8 +193,8 @@ class Answers:
         """The widget's interval changed: let its stored answer expire accordingly."""
         definition = self._definitions.find(widget.custom_widget)
         if definition is not None and self.fetches(widget, definition):
+            self._cache.retime(widget.id, self.ttl_s(widget, definition, self._clock()))
             with self._lock:
-                self._cache.retime(widget.id, self.ttl_s(widget, definition, self._clock()))
                 self._entries.pop(widget.id, None)
 
     def drop(self, widget_id: str) -> None:

@@ -7,10 +7,13 @@ next by itself. Only where an answer takes longer than FUSE_S, because it waits 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
 
 FUSE_S = 0.002
 # The clock looks every FUSE_S while requests come, and rests again after so many looks without one.
@@ -107,7 +110,12 @@ class Crew:
             turn = self._mine.turn = Turn()
             self._turn = turn
             while self._turn is turn and not self._stopped.is_set():
-                self._step()
+                try:
+                    self._step()
+                except Exception:
+                    # the leader must not be lost: nobody would wait for requests any more
+                    log.exception("a step of the gate failed")
+                    self._stopped.wait(FUSE_S)
 
     def _may_lead(self) -> bool:
         """Wait for the baton; False where this thread is to end."""
@@ -133,7 +141,10 @@ class Crew:
                 self._look_after_leader(ticked + REST_S)
             if time.monotonic() - ticked >= REST_S:
                 ticked = time.monotonic()
-                self._tick()
+                try:
+                    self._tick()
+                except Exception:
+                    log.exception("a tick of the gate failed")
 
     def _look_after_leader(self, until: float) -> None:
         """Relieve every leader that is held up, until nothing came for LOOKS looks, or until `until`."""

@@ -115,23 +115,26 @@ class Gate:
         try:
             sock, peer = self._listener.sock.accept()
         except OSError as error:
-            if not isinstance(error, BlockingIOError) and not self._stopped.is_set():
+            if not isinstance(error, BlockingIOError) and not self._exchange.closing:
+                # most likely no descriptor is left: one that waits goes for the one that comes
                 log.debug("a connection could not be accepted: %s", error)
                 if not self._waiting.evict():
                     self._stopped.wait(0.05)
             self._listen_on()
             return
         self._listen_on()
+        if self._exchange.closing:
+            sock.close()
+            return
         sock.setblocking(False)
-        local = self._listener.sock.getsockname()
-        connection = Connection(sock, peer[:2], local[:2])
+        connection = Connection(sock, peer[:2], sock.getsockname()[:2])
         connection.limit_s = self.limits.head_s
         connection.until = time.monotonic() + self.limits.head_s
         if self._waiting.admit(connection):
             self._guarded(connection)
 
     def _listen_on(self) -> None:
-        if not self._stopped.is_set():
+        if not self._exchange.closing:
             try:
                 self._epoll.modify(self._listener_fd, READ)
             except (OSError, ValueError):
@@ -285,8 +288,13 @@ class Gate:
             left = list(self._sockets.values())
         for websocket in left:
             websocket.cut()
-        self._stopped.set()
+        with self._lock:
+            if self._stopped.is_set():
+                return
+            self._stopped.set()
         os.eventfd_write(self._wake_fd, 1)
         self._crew.stop()
         self._crew.join(deadline)
         self._waiting.close_all()
+        self._epoll.close()
+        os.close(self._wake_fd)

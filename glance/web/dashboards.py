@@ -109,7 +109,12 @@ def edit_dashboard(slug: str) -> Answer:
 
 def delete_dashboard(slug: str) -> Answer:
     """Delete a dashboard with its widgets and what they stored."""
-    runtime().dashboards.delete(slug)
+    rt = runtime()
+    widgets = rt.widgets.on_dashboard(slug)
+    rt.dashboards.delete(slug)
+    for widget in widgets:
+        rt.refresher.widget_gone(widget.id)
+    rt.hub.mark_page(slug)
     return redirect(url_for("plain.dashboards"), 303)
 
 

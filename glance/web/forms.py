@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import current_app, redirect, request, url_for
@@ -24,6 +25,8 @@ from glance.web.form_page import Making, asked_of, fields_of, show
 from glance.web.speech import by_path, sentence_of
 from glance.web.trials import Trials, run
 
+# So that a quick source is on the page already when it opens, also without script.
+FIRST_WAIT_S = 0.7
 Answer = str | Response | tuple[str, int]
 
 
@@ -148,7 +151,8 @@ def _save(making: Making) -> Response | None:
         except Conflict as error:
             draft.errors["title"] = error.sentence
         else:
-            rt.hub.mark_page(widget.dashboard)
+            with suppress(GlanceError):  # why there is no answer stands on the card
+                rt.refresher.get(widget, wait_s=FIRST_WAIT_S)
             return redirect(f"{url_for('pages.dashboard', slug=widget.dashboard)}#w-{widget.id}", 303)
     making.status = 422
     return None
@@ -182,10 +186,9 @@ def _change(making: Making) -> Widget:
         "settings": settings | ({"keep_warm": True} if draft.keep_warm else {}),
     }
     rt = runtime()
-    with rt.db.write():
-        widget: Widget = rt.placing.change(before.id, changes, if_version=draft.version or None)
-        if draft.size != (before.place.w, before.place.h):
-            _resize(widget, draft.size)
+    widget: Widget = rt.placing.change(before.id, changes, if_version=draft.version or None)
+    if draft.size != (before.place.w, before.place.h):
+        _resize(widget, draft.size)
     return rt.widgets.get(before.id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import zlib
 from collections import OrderedDict
@@ -32,7 +33,7 @@ class Layouts:
         text = layout_css(widgets) + "".join(f"\n{definition.style}" for definition in used if definition.style)
         body = text.encode()
         digest = hashlib.blake2s(body, digest_size=5).hexdigest()
-        remember(self._kept, digest, (body, pack(body)), KEPT)
+        remember(self._kept, digest, (body, gzip.compress(body, 9)), KEPT)
         return digest
 
     def find(self, digest: str) -> tuple[bytes, bytes] | None:

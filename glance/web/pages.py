@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from glance.errors import Invalid
 from glance.expressions import render
 from glance.model import Dashboard, Widget
 from glance.runtime import Runtime
-from glance.web import assets, layouts
+from glance.web import assets, compiled, layouts
 from glance.web.fragments import Rendered, fragments, page_version
 from glance.web.layouts import Layouts, definitions_of, pack, page_assets, remember
 
@@ -42,7 +42,8 @@ class Shell:
 class Standing:
     """A dashboard as it stands in one second, while no widget changes: its cards, and what the policy must allow for them.
 
-    `looked` = some widgets are fetched by being looked at (interval 0), so each view counts.
+    `looked` = some widgets are fetched by being looked at (interval 0), so each view counts. `failing` says how many cards of
+    other dashboards failed, as (slug, count).
     """
 
     widgets: Sequence[Widget]
@@ -50,6 +51,7 @@ class Standing:
     forms: tuple[str, ...]
     frames: tuple[str, ...]
     looked: bool
+    failing: tuple[tuple[str, int], ...]
 
 
 class Pages:
@@ -64,6 +66,7 @@ class Pages:
 
 def init_app(app: Flask, runtime: Runtime) -> None:
     """Add the pages, and what every template may use."""
+    compiled.init_app(app, runtime.settings.data)
     app.extensions["glance.pages"] = Pages()
     app.extensions["glance.layouts"] = Layouts()
     app.register_blueprint(blueprint)
@@ -99,6 +102,7 @@ def _shared() -> dict[str, Any]:
         "next_theme": THEMES[(THEMES.index(now) + 1) % len(THEMES)],
         "here": request.full_path.rstrip("?"),
         "live": False,
+        "failing": {},
     }
 
 
@@ -159,14 +163,25 @@ def _standing(slug: str, widgets: Sequence[Widget], now: float) -> tuple[Standin
         forms=tuple(sorted({origin for card in cards for origin in card.forms})),
         frames=_frame_origins(widgets),
         looked=any(view.ttl_s == 0 for view in views.values()),
+        failing=_failing_elsewhere(slug),
     )
     remember(pages.standing, slug, (key, standing), KEPT_PAGES)
     return standing, True
 
 
+def _failing_elsewhere(slug: str) -> tuple[tuple[str, int], ...]:
+    """How many widgets of each other dashboard failed at their last try."""
+    rt = _runtime()
+    others = [w for d in rt.dashboards.all() if d.slug != slug and not d.is_template for w in members(d.slug)[1]]
+    if not others:
+        return ()
+    views = rt.refresher.peek(others)
+    return tuple(Counter(w.dashboard for w in others if views[w.id].state == "error").items())
+
+
 def _page(shown: Dashboard, standing: Standing, now: float) -> Response:
     """The page as bytes, packed where the browser takes it; the same second and the same cards give the same bytes again."""
-    shell = _shell(shown, standing.widgets)
+    shell = _shell(shown, standing)
     packs = assets.accepts_gzip()
     key = (shell.key, packs)
     state = (int(now), standing.cards)
@@ -188,12 +203,20 @@ def _page(shown: Dashboard, standing: Standing, now: float) -> Response:
     return response
 
 
-def _shell(shown: Dashboard, widgets: Sequence[Widget]) -> Shell:
+def _shell(shown: Dashboard, standing: Standing) -> Shell:
     """Everything but the cards; drawn again when dashboards, widgets, definitions, the theme or the session change."""
-    rt = _runtime()
+    rt, widgets = _runtime(), standing.widgets
     token = str(current_app.jinja_env.globals["csrf_token"]())  # type: ignore[operator]
     used = definitions_of(widgets)
-    key = (shown.slug, rt.db.structure, tuple(d.version for d in used), theme(), token, request.full_path)
+    key = (
+        shown.slug,
+        rt.db.structure,
+        tuple(d.version for d in used),
+        theme(),
+        token,
+        request.full_path,
+        standing.failing,
+    )
     pages = _pages()
     kept = pages.shells.get(key)
     if kept is not None:
@@ -205,6 +228,7 @@ def _shell(shown: Dashboard, widgets: Sequence[Widget]) -> Shell:
         dashboard=shown,
         current=shown.slug,
         live=True,
+        failing=dict(standing.failing),
         count=len(widgets),
         layout=url_for("layouts.layout", slug=shown.slug, digest=kept_layouts.keep(widgets, used)),
         page_version=page_version(widgets),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from glance.errors import Invalid
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -42,3 +44,18 @@ def interval_in_words(seconds: float | None) -> str:
             many = int(seconds // size)
             return f"every {noun}" if many == 1 else f"every {many} {noun}s"
     return "every second" if seconds == 1 else f"every {int(seconds)} seconds"
+
+
+def hour(at: float, now: float) -> str:
+    """A moment in words: 21:45, with its day where that is not today's."""
+    local = time.localtime(at)
+    return time.strftime("%H:%M" if local[:3] == time.localtime(now)[:3] else "%-d %b %H:%M", local)
+
+
+def span(seconds: float) -> str:
+    """A stretch of time in words: five minutes, 40 seconds."""
+    whole = max(0, round(seconds))
+    for size, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if whole >= size:
+            return counted(round(whole / size), noun)
+    return counted(whole, "second")

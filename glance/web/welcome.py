@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from glance import formats
 from glance.cards import CardError
 from glance.definition import Definition
-from glance.errors import FetchError, GlanceError
+from glance.errors import GlanceError
 from glance.model import Dashboard, Place
 from glance.web import runtime
 from glance.web.arrange import pack
@@ -51,14 +51,16 @@ def fill_with_demo(slug: str) -> AnyResponse:
     wanted = _demo(slug)
     below = max((widget.place.y + widget.place.h for widget in rt.widgets.on_dashboard(slug)), default=1)
     boxes = pack((str(index), *item["size"]) for index, item in enumerate(wanted))
-    made = []
-    with rt.db.write():
+    made: list[str] = []
+    try:
         for item, box in zip(wanted, boxes, strict=True):
             place = Place(box.x, box.y + below - 1, box.w, box.h)
-            made.append(rt.placing.add(slug, item["slug"], item["title"], item["params"], place=place).id)
-        rt.dashboards.update(
-            slug, {"settings": {**dashboard.settings, DEMO: [*dashboard.settings.get(DEMO, []), *made]}}
-        )
+            made.append(rt.placing.add(slug, item["slug"], item["title"], item["params"], place, item["every_s"]).id)
+    except GlanceError:
+        for widget_id in made:
+            rt.placing.remove(widget_id)
+        raise
+    rt.dashboards.update(slug, {"settings": {**dashboard.settings, DEMO: [*dashboard.settings.get(DEMO, []), *made]}})
     return redirect(url_for("pages.dashboard", slug=slug), 303)
 
 
@@ -106,7 +108,8 @@ def demo_set(here: str, slug: str) -> list[dict[str, Any]]:
         {"name": "Glance is ready", "url": f"{here}/readyz"},
         {"name": "Nobody listens here", "url": "tcp://127.0.0.1:9"},
     ]
-    threads = {"kind": "http", "url": f"{here}/healthz", "format": "text", "pick": {"value": "length(@)"}}
+    load = {"kind": "system", "pick": {"value": "cpu.percent", "unit": "%"}}
+    bands = [{"from": 80, "status": "warn"}, {"from": 95, "status": "bad"}]
     todo = [{"text": "Add a widget"}, {"text": "Look around in the settings"}, {"text": "Start the demo", "done": True}]
     links = [
         {"title": "Custom widgets", "url": f"{here}/gallery", "icon": "plus", "series": 1},
@@ -114,21 +117,26 @@ def demo_set(here: str, slug: str) -> list[dict[str, Any]]:
         {"title": "Settings", "url": f"{here}/settings", "icon": "gear", "series": 3},
         {"title": "API", "url": f"{here}/api/docs", "icon": "code", "series": 4},
     ]
+    course = [
+        {"points": f"history.{name}", "label": label, "unit": "%"}
+        for name, label in (("cpu", "CPU"), ("memory", "Memory"))
+    ]
     return [
         _item("clock", "Clock", (2, 3)),
-        _item("host", "This computer", (4, 6)),
-        _item("services", "Services", (3, 6), checks=checks),
+        _item("host", "This computer", (3, 6)),
+        _item("services", "Services", (4, 6), checks=checks),
         _item("markdown", "Read me first", (3, 6), text=note),
-        _item("stat", "Answer of Glance", (2, 3), data_source=threads, unit="bytes", label="checked by itself"),
+        _item("gauge", "Processor", (2, 3), 15, data_source=load, bands=bands),
+        _item("line-chart", "Processor and memory", (5, 5), 15, data_source={"kind": "system", "pick": course}),
         _item("todo", "To do", (3, 5), items=todo),
-        _item("notes", "Notes", (3, 5), text="Write something here; it is kept on this computer."),
+        _item("notes", "Notes", (2, 5), text="Write something here; it is kept on this computer."),
         _item("bookmarks", "Bookmarks", (2, 5), links=links),
         _item("search", "Search", (4, 2)),
     ]
 
 
-def _item(slug: str, title: str, size: tuple[int, int], **params: Any) -> dict[str, Any]:
-    return {"slug": slug, "title": title, "size": size, "params": params}
+def _item(slug: str, title: str, size: tuple[int, int], every_s: int | None = None, **params: Any) -> dict[str, Any]:
+    return {"slug": slug, "title": title, "size": size, "every_s": every_s, "params": params}
 
 
 def _found() -> Mapping[str, Any] | None:
@@ -158,6 +166,6 @@ def _figures(definition: Definition) -> Any:
     try:
         rt = runtime()
         return rt.refresher.execute(definition, rt.placing.whole_params(definition, {})).data
-    except (FetchError, GlanceError) as error:
+    except GlanceError as error:
         current_app.logger.warning("This computer's figures cannot be read: %s", error.sentence)
         return None

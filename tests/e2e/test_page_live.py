@@ -167,3 +167,52 @@ def test_a_socket_that_closes_frees_its_place_at_once(site: Site, look: Callable
     page.page.close()
     until(lambda: site.runtime.hub.open_pages() == 0, timeout_s=2)
     assert site.runtime.hub.open_pages() == 0
+
+
+def test_nothing_shifts_while_fetched_cards_turn_their_arrow_and_come_back(
+    site: Site, look: Callable[..., Look]
+) -> None:
+    with Upstream() as upstream:
+        upstream.json("/n", {"value": 1}, delay_s=0.1)
+        widgets = [
+            site.add(
+                "polled", f"Polled {n}", place=Place(1 + 2 * (n % 6), 1 + 3 * (n // 6), 2, 3), url=upstream.url("/n")
+            )
+            for n in range(12)
+        ]
+        for widget in widgets:
+            site.runtime.refresher.get(widget)
+            site.runtime.placing.change(widget.id, {"refresh_interval": 1})
+        page = look().open(f"{site.address}/d/home").connected()
+        page.run(
+            """window.turned = 0; new MutationObserver(() => { turned += document.querySelectorAll('[data-state=refreshing]').length })
+            .observe(document.getElementById('grid'), { subtree: true, attributes: true, attributeFilter: ['data-state'] })"""
+        )
+        asked = upstream.count("/n")
+        until(lambda: upstream.count("/n") >= asked + 24, timeout_s=10)
+        page.until("document.querySelectorAll('[data-state=fresh]').length === 12")
+        assert page.run("turned") > 0
+        assert page.run("seen.shifts") == []
+
+
+def test_the_focus_stays_in_the_head_when_a_card_turns_stale_and_nothing_shifts(
+    site: Site, look: Callable[..., Look]
+) -> None:
+    with Upstream() as upstream:
+        upstream.json("/n", {"value": 1})
+        widget = site.add("polled", "Polled", url=upstream.url("/n"))
+        site.runtime.refresher.get(widget, force=True)
+        page = look().open(f"{site.address}/d/home").connected()
+        card = f"document.getElementById('w-{widget.id}')"
+        page.page.focus(f"#w-{widget.id} .w-age")
+        upstream.json("/n", {}, status=503)
+        site.runtime.refresher.get(widget, force=True)
+        page.until(f"{card}.dataset.state === 'stale'")
+        page.until(f"document.activeElement === {card}.querySelector('.w-age.tagged')")
+        assert page.run(f"{card}.querySelector('[data-live]').textContent") == "1"
+        assert "503" in page.run(f"{card}.querySelector('.w-note').innerText")
+        assert page.run("seen.shifts") == []
+        upstream.json("/n", {"value": 2})
+        page.page.keyboard.press("Enter")
+        page.until(f"{card}.dataset.state === 'fresh'")
+        page.until(f"document.activeElement === {card}.querySelector('.w-age')")

@@ -93,7 +93,7 @@ document.addEventListener('submit', event => {
   if (event.defaultPrevented || form.method !== 'post' || !form.closest('.w-body') || form.target) return;
   if (!new URL(form.action).pathname.startsWith(home + '/widgets/') || form.hasAttribute('hx-post')) return;
   event.preventDefault();
-  const by = event.submitter, before = new Map([...form.elements].map(field => [field, field.value]));
+  const by = event.submitter, before = new Map([...form.elements].filter(field => 'defaultValue' in field).map(field => [field, field.value]));
   const values = by?.name ? { [by.name]: by.value } : {};
   htmx.ajax('POST', by?.getAttribute('formaction') ?? form.action, { source: form, swap: 'none', values }).then(() => {
     // What was sent is the server's now; what was typed since stays.

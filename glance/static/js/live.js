@@ -1,21 +1,22 @@
 // The page's one socket: what it has, what it hears, how it comes back; and what happens while there is none.
 const bar = document.getElementById('live');
-const PROBE_MS = 2500, LOST_AFTER_MS = 8000, SILENT_MS = 12000, CONNECT_MS = 3000, POLL_MS = 15000;
+const PROBE_MS = 2500, LOST_AFTER_MS = 8000, SILENT_MS = 12000, CONNECT_MS = 2500, POLL_MS = 15000;
 
 if (bar) {
   const main = document.getElementById('main');
   const conn = document.querySelector('.conn'), banner = document.querySelector('[data-banner]');
-  let connection = null, state = 'none', heard = Date.now(), lostAt = 0, tried = 0, polled = Date.now(), answered = 0, polling = false;
+  let connection = null, state = 'none', said = '', heard = Date.now(), lostAt = 0, trying = null, tried = 0, polled = Date.now(), answered = 0, polling = false;
 
   const have = () => [...document.querySelectorAll('.grid > .w')].map(card => [card.id.slice(2), card.dataset.v]);
   const clock = ms => new Date(ms).toTimeString().slice(0, 5);
 
   function show(next, text) {
-    if (next === state && !text) return;
+    const words = text ?? { live: 'Live', wait: 'Reconnecting', off: 'Offline' }[next];
+    if (next === state && words === said) return;
     state = next;
+    said = words;
     document.documentElement.dataset.conn = next;
     conn.dataset.conn = next;
-    const words = text ?? { live: 'Live', wait: 'Reconnecting', off: 'Offline' }[next];
     conn.querySelector('[data-conn-text]').textContent = words;
     const facts = document.querySelector('[data-conn-state]');
     if (facts) facts.textContent = next === 'off' ? 'Lost at ' + clock(lostAt) : words;
@@ -46,7 +47,6 @@ if (bar) {
     if (event.detail.code === 4403 || event.detail.code === 4404) { location.reload(); return; }
     // Every place is taken: ask seldom, and poll meanwhile.
     if (event.detail.code === 1013) { event.detail.connection.attempt = 8; event.detail.connection.config.reconnectMaxDelay = POLL_MS; }
-    tried = Date.now();
     lost();
   });
   document.addEventListener('htmx:ws:before:message:incoming', event => {
@@ -63,7 +63,6 @@ if (bar) {
     if (!connection?.socket) return;
     clearTimeout(connection.timer);
     connection.attempt = 0;
-    tried = Date.now();
     connection.socket.dispatchEvent(new CloseEvent('close', { code: 1006 }));
   }
 
@@ -121,6 +120,8 @@ if (bar) {
   function check() {
     const now = Date.now(), socket = connection?.socket, open = socket?.readyState === WebSocket.OPEN;
     if (open && now - heard > SILENT_MS) { lost(); again(); }
+    // A host that answers nothing at all would keep one attempt hanging for minutes.
+    if (socket !== trying) { trying = socket; tried = now; }
     if (socket?.readyState === WebSocket.CONNECTING && now - tried > CONNECT_MS) again();
     if (lostAt && now - lostAt > LOST_AFTER_MS && state === 'wait') show('off');
     if (!open && (now - polled > POLL_MS || (lostAt > polled && now - lostAt > PROBE_MS))) poll();

@@ -1,0 +1,326 @@
+"""One message being read: ecosystems put what they find into a draft, the draft keeps the rules that hold for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from glance.mqtt.decode import times, units, values
+from glance.mqtt.decode.body import Body
+from glance.mqtt.decode.keys import clean, role, time_rank
+from glance.mqtt.decode.known import meaning
+from glance.mqtt.decode.memory import (
+    SERIES_PER_DEVICE,
+    SERIES_PER_KNOWN_DEVICE,
+    WORDS_OF_AN_ENUM,
+    Memory,
+    Series,
+)
+from glance.mqtt.readings import (
+    Bridged,
+    DeviceInfo,
+    Liveness,
+    Outcome,
+    Presence,
+    Reading,
+    Removed,
+    Renamed,
+    SensorInfo,
+    SensorKind,
+    Verdict,
+)
+
+# The same value of one series on two topics within this time is one reading, told twice.
+REPEAT_S = 2.0
+# Words of these sensors are members of an enum even where the first one seen is "off".
+ENUM_NAMES = (
+    "mode", "preset", "behavior", "behaviour", "memory", "moving", "direction", "effect", "gesture_type", "power_source",
+    "sensitivity", "schedule_type", "hvac_action", "fan_speed",
+)  # fmt: skip
+# What one message may bring: more is a flood or a dump.
+MOST_READINGS = 400
+
+
+@dataclass(slots=True)
+class Message:
+    """One message as it came; `levels` are the topic's levels, empty ones included."""
+
+    topic: str
+    levels: list[str]
+    body: Body
+    retained: bool
+    arrived_at: float
+
+
+class Draft:
+    """What one message says so far."""
+
+    __slots__ = (
+        "at", "bridged", "devices", "dropped", "ecosystem", "empty", "liveness", "memory", "message", "readings",
+        "refused_at", "removed", "renamed", "sensors", "sentence", "verdict",
+    )  # fmt: skip
+
+    def __init__(self, memory: Memory, message: Message) -> None:
+        self.memory = memory
+        self.message = message
+        self.readings: list[Reading] = []
+        self.devices: list[DeviceInfo] = []
+        self.sensors: list[SensorInfo] = []
+        self.liveness: list[Liveness] = []
+        self.bridged: list[Bridged] = []
+        self.removed: list[Removed] = []
+        self.renamed: list[Renamed] = []
+        self.ecosystem: str | None = None
+        self.verdict: Verdict | None = None
+        self.sentence = ""
+        self.at: float | None = None
+        self.refused_at: float | None = None
+        self.dropped = 0
+        self.empty = 0
+
+    def says(self, verdict: Verdict, sentence: str) -> None:
+        """Decide what the message is; the last word counts."""
+        self.verdict = verdict
+        self.sentence = sentence
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def time(self, raw: Any, *, utc: bool = False) -> bool:
+        """Take `raw` as the time of all readings that follow, if it is one; one that cannot be believed is noted."""
+        at = times.parse(raw, self.memory.zone, utc=utc)
+        if at is None:
+            return False
+        message = self.message
+        if times.believed(at, message.arrived_at, retained=message.retained):
+            self.at, self.refused_at = at, None
+        else:
+            self.at, self.refused_at = None, at
+        return True
+
+    def time_in(self, fields: dict[str, Any], *, utc: bool = False) -> None:
+        """Take the best of the time keys of an object."""
+        found = [key for key in fields if role(key) == "time"]
+        if len(found) > 1:
+            found.sort(key=time_rank)
+        for key in found:
+            if self.time(fields[key], utc=utc or "utc" in key.lower()):
+                return
+
+    # -- readings ------------------------------------------------------------------------------------------------
+
+    def reading(
+        self, device: str, sensor: str, raw: Any, unit: str | None = None, kind: SensorKind | None = None
+    ) -> bool:
+        """Add one value; False where there is none (null, "nan", a code, too long) or the device has too many sensors."""
+        memory = self.memory
+        device = memory.same.get(device, device)
+        key = (device, sensor)
+        series = memory.series.get(key)
+        if series is not None and series.info is not None:
+            info = series.info
+            kind = info.kind or kind
+            unit = info.unit or unit
+        value, label, kind, unit = self._value(sensor, raw, unit, kind, series)
+        if value is None:
+            self.empty += 1
+            return False
+        if series is None:
+            if len(self.readings) >= MOST_READINGS or not self._room(device):
+                self.dropped += 1
+                return False
+            series = self._first(key, unit, kind)
+        if kind == "enum" or kind == "text":
+            kind = _word(series, value, kind)
+        message = self.message
+        repeat = (
+            series.topic != message.topic and series.value == value and -REPEAT_S < message.arrived_at - series.at < REPEAT_S
+        )
+        if not message.retained and not repeat:
+            series.topic, series.value, series.at = message.topic, value, message.arrived_at
+        unit = units.normal(unit) if unit is not None else None
+        self.readings.append(
+            Reading(device, sensor, value, kind, unit, self.at, message.retained, label, self.refused_at, repeat)
+        )
+        return True
+
+    def _value(
+        self, sensor: str, raw: Any, unit: str | None, kind: SensorKind | None, series: Series | None
+    ) -> tuple[Any, str | None, SensorKind, str | None]:
+        """(value or None, label, kind, unit) of a raw JSON value."""
+        form = type(raw)
+        if form is str:
+            return self._text(sensor, raw.strip(), unit, kind, series)
+        if form is bool:
+            if kind == "enum" or kind == "text":
+                return ("true" if raw else "false"), None, kind, unit
+            return raw, ("true" if raw else "false"), "boolean", None
+        value = values.number(raw)
+        if value is not None and kind == "boolean" and value in (0.0, 1.0):
+            return value == 1.0, ("1" if value else "0"), "boolean", None
+        if value is not None and kind in ("enum", "event"):
+            return f"{value:g}", None, kind, None
+        return value, None, "number", unit
+
+    def _text(
+        self, sensor: str, text: str, unit: str | None, kind: SensorKind | None, series: Series | None
+    ) -> tuple[Any, str | None, SensorKind, str | None]:
+        """The same for a text: a declared word, a number, a number with its unit, a boolean word, another word."""
+        if series is not None and series.truth is not None and text in series.truth:
+            return series.truth[text], text, "boolean", None
+        if kind == "event":
+            return (text[: values.LONGEST_TEXT] if text and values.printable(text) else None), None, "event", None
+        if kind is None or kind == "number" or kind == "boolean":
+            value = values.number_in(text)
+            if value is not None:
+                return self._value(sensor, value, unit, kind, series)
+            measured = values.with_unit(text, units.WRITTEN)
+            if measured is not None and kind != "boolean":
+                return measured[0], None, "number", unit or measured[1]
+        lower = text.lower()
+        if lower in values.NOTHING:
+            return None, None, "text", None
+        if kind != "enum" and kind != "text" and lower in values.BOOLEANS and not _holds_words(sensor, series):
+            return values.BOOLEANS[lower], text, "boolean", None
+        if kind == "number" or len(text) > values.LONGEST_TEXT or not values.printable(text) or _identity(text):
+            return None, None, "text", None
+        return text, None, ("text" if kind == "text" else "enum"), None
+
+    def _room(self, device: str) -> bool:
+        """Whether a further sensor of `device` may be made."""
+        known = self.memory.known(device)
+        most = SERIES_PER_DEVICE if self.ecosystem in (None, "json", "plain") else SERIES_PER_KNOWN_DEVICE
+        return known.sensors < most
+
+    def _first(self, key: tuple[str, str], unit: str | None, kind: SensorKind | None) -> Series:
+        """A series that was never seen: count it and say what its name means."""
+        series = self.memory.series[key] = Series()
+        self.memory.known(key[0]).sensors += 1
+        self.memory.changes += 1
+        known = meaning(key[1], units.normal(unit))
+        if any(known):
+            self.sensors.append(
+                SensorInfo(
+                    key[0],
+                    key[1],
+                    device_class=known.device_class,
+                    state_class=known.state_class,
+                    hidden=known.hidden,
+                    value_labels=known.labels if kind == "boolean" or kind is None else (),
+                )
+            )
+        return series
+
+    # -- declarations --------------------------------------------------------------------------------------------
+
+    def device(self, device: str, *, ecosystem: str | None = None, bridge: str | None = None, **said: str | None) -> str:
+        """Say what is known about a device, once, and again when it changes; returns its canonical id."""
+        memory = self.memory
+        device = memory.same.get(device, device)
+        known = memory.known(device)
+        old = known.info
+        if old is None or any(value and getattr(old, name) != value for name, value in said.items()):
+            whole: dict[str, Any] = {} if old is None else {name: getattr(old, name) for name in ABOUT_DEVICE}
+            whole.update((name, clean(value)) for name, value in said.items() if value)
+            whole["ecosystem"] = whole.get("ecosystem") or ecosystem or self.ecosystem
+            info = DeviceInfo(device, **whole)
+            if info != old:
+                known.info = info
+                self.devices.append(info)
+        if bridge is not None and known.bridge != bridge:
+            known.bridge = bridge
+            self.bridged.append(Bridged(device, bridge))
+        return device
+
+    def declare(self, info: SensorInfo, truth: dict[str, bool] | None = None) -> None:
+        """Keep what is declared about a sensor; `truth` maps declared words to booleans. Said when it changed."""
+        memory = self.memory
+        key = (info.device, info.sensor)
+        series = memory.series.get(key)
+        if series is None:
+            if not self._room(info.device):
+                self.dropped += 1
+                return
+            series = memory.series[key] = Series()
+            memory.known(info.device).sensors += 1
+        changed = series.info != info
+        series.info, series.truth = info, truth
+        if changed:
+            memory.changes += 1
+            self.sensors.append(info)
+
+    def alive(self, subject: str, state: Presence, *, bridge: bool = False) -> None:
+        """Somebody says that a device or a bridge is there, asleep or gone."""
+        if not bridge:
+            subject = self.memory.same.get(subject, subject)
+        self.liveness.append(Liveness(subject, state, bridge, self.message.retained))
+        if self.verdict is None:
+            self.says("liveness", f"{subject} says that it is {state}.")
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def outcome(self) -> Outcome:
+        """What the message said, with a sentence where no ecosystem gave one."""
+        verdict, sentence = self.verdict, self.sentence
+        if verdict is None:
+            verdict, sentence = self._summary()
+        elif self.refused_at is not None and self.readings:
+            sentence += CLOCK_OFF
+        return Outcome(
+            tuple(self.readings),
+            tuple(self.devices),
+            tuple(self.sensors),
+            tuple(self.liveness),
+            tuple(self.bridged),
+            tuple(self.removed),
+            tuple(self.renamed),
+            self.ecosystem,
+            verdict,
+            sentence,
+        )
+
+    def _summary(self) -> tuple[Verdict, str]:
+        count = len(self.readings)
+        if count:
+            verdict: Verdict = "event" if all(r.kind == "event" for r in self.readings) else "reading"
+            sentence = f"{count} value{'s' if count > 1 else ''} of {self.readings[0].device}."
+            if self.dropped:
+                sentence += f" {self.dropped} more were left out: the device has too many sensors."
+            if self.refused_at is not None:
+                sentence += CLOCK_OFF
+            return verdict, sentence
+        if self.dropped:
+            return "ignored", "The device has too many sensors; this one was left out."
+        if self.empty:
+            return "meta", "It holds no value now (empty, null, nan, a code or a long text)."
+        return "meta", "Nothing in it is a reading."
+
+
+CLOCK_OFF = " The sender's clock is off: the time of arrival counts."
+ABOUT_DEVICE = ("name", "maker", "model", "room", "ecosystem", "firmware", "via", "link")
+
+
+def _word(series: Series, value: str, kind: SensorKind) -> SensorKind:
+    """Note a word of a series; a series of very many or of long texts is no enum but text."""
+    words = series.words
+    if words is None or kind == "text":
+        return "text"
+    if value not in words:
+        words.add(value)
+        if len(words) > WORDS_OF_AN_ENUM:
+            series.words = None
+            return "text"
+    return "enum" if len(value) <= 32 else "text"
+
+
+def _holds_words(sensor: str, series: Series | None) -> bool:
+    """Whether on/off is a word among others in this series: decided by the series, not by one message."""
+    if series is not None and series.words != set():
+        return True
+    return sensor.lower().endswith(ENUM_NAMES)
+
+
+def _identity(text: str) -> bool:
+    """Long digit or hex runs are codes, not words."""
+    return len(text) >= 8 and " " not in text and text.lower().removeprefix("0x").strip("0123456789abcdef:-") == "" and any(
+        c.isdigit() for c in text
+    )

@@ -1,0 +1,109 @@
+"""JSON objects into sensors: nested keys as dotted names, values with their unit, short arrays by index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from glance.mqtt.decode import units
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.keys import clean, role
+
+DEEPEST = 4
+LONGEST_ARRAY = 8
+VALUE_KEYS = ("value", "val", "reading")
+# An object of these keys only is one value with what belongs to it.
+BESIDE_A_VALUE = frozenset(
+    "value val reading unit units uom unit_of_measurement ts timestamp time lc ack quality q status name label title id "
+    "precision decimals min max readonly type datatype lastUpdate last_update date".split()
+)
+
+UnitOf = Callable[[str, Any, Mapping[str, Any]], str | None]
+
+
+def guessed(key: str, raw: Any, fields: Mapping[str, Any]) -> str | None:
+    """Unit by a sibling key, the key's suffix or its name."""
+    return sibling(key, fields) or units.guess(key, raw)
+
+
+def sibling(key: str, fields: Mapping[str, Any]) -> str | None:
+    """The unit that another key of the same object names: `<key>_unit`, `<key>Unit`, `unit_<key>`."""
+    for name in (f"{key}_unit", f"{key}Unit", f"unit_{key}", f"{key}_units"):
+        unit = fields.get(name)
+        if type(unit) is str:
+            return unit
+    return None
+
+
+def pair(fields: Mapping[str, Any]) -> tuple[Any, str | None] | None:
+    """(value, unit) of an object that is one measured value: {"value": 1.6, "unit": "kW"}; None for any other object."""
+    for name in VALUE_KEYS:
+        if name in fields:
+            raw = fields[name]
+            if not (type(raw) is dict or type(raw) is list) and BESIDE_A_VALUE.issuperset(fields):
+                return raw, unit_in(fields)
+            return None
+    return None
+
+
+def unit_in(fields: Mapping[str, Any]) -> str | None:
+    """The unit that an object states for its value."""
+    for name in ("unit", "units", "uom", "unit_of_measurement"):
+        unit = fields.get(name)
+        if type(unit) is str:
+            return unit
+    return None
+
+
+def leaves(
+    draft: Draft,
+    device: str,
+    fields: Mapping[str, Any],
+    unit_of: UnitOf = guessed,
+    *,
+    prefix: str = "",
+    skip: frozenset[str] = frozenset(),
+    depth: int = 1,
+) -> None:
+    """Every value in an object as a reading of `device`; names, times, ids and secrets are none (keys.role)."""
+    for key, raw in fields.items():
+        if raw is None or key in skip:
+            continue
+        what = role(key)
+        if what != "sensor":
+            if what == "event" and type(raw) is str and raw:
+                draft.reading(device, f"{prefix}{clean(key)}", raw, None, "event")
+            continue
+        form = type(raw)
+        name = f"{prefix}{clean(key)}"
+        if form is dict:
+            _nested(draft, device, name, raw, unit_of, skip, depth)
+        elif form is list:
+            _array(draft, device, name, key, raw, unit_of, fields)
+        else:
+            draft.reading(device, name, raw, unit_of(key, raw, fields))
+
+
+def _nested(
+    draft: Draft, device: str, name: str, raw: dict[str, Any], unit_of: UnitOf, skip: frozenset[str], depth: int
+) -> None:
+    measured = pair(raw)
+    if measured is not None:
+        draft.reading(device, name, measured[0], measured[1])
+    elif depth >= DEEPEST:
+        draft.empty += 1
+    else:
+        leaves(draft, device, raw, unit_of, prefix=f"{name}.", skip=skip, depth=depth + 1)
+
+
+def _array(
+    draft: Draft, device: str, name: str, key: str, raw: list[Any], unit_of: UnitOf, fields: Mapping[str, Any]
+) -> None:
+    if len(raw) == 1 and type(raw[0]) is dict:
+        measured = pair(raw[0])
+        if measured is not None:
+            draft.reading(device, name, measured[0], measured[1])
+        return
+    if 0 < len(raw) <= LONGEST_ARRAY and all(type(x) is float or type(x) is int for x in raw):
+        for place, value in enumerate(raw):
+            draft.reading(device, f"{name}.{place}", value, unit_of(key, value, fields))

@@ -1,0 +1,232 @@
+"""Publishers without a convention of their own: JSON of many shapes, and plain values on a topic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from glance.mqtt.decode import rtl433, units, zigbee_units
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.flatten import VALUE_KEYS, guessed, leaves, pair, unit_in
+from glance.mqtt.decode.keys import clean, role
+from glance.mqtt.decode.topics import (
+    CLEARLY,
+    LIVENESS_LEVELS,
+    device_of,
+    label_of,
+    presence,
+    split,
+)
+
+DEVICE_KEYS = (
+    "device_id", "deviceId", "deviceID", "DeviceId", "deviceid", "node_id", "nodeId", "nodeid", "sensor_id", "sensorId",
+    "station_id", "id", "ID", "Id", "gateway_id", "gatewayId", "from", "device", "node", "dev",
+)  # fmt: skip
+TYPE_KEYS = (
+    "sensor_type", "sensorType", "type", "sensor", "measurement", "metric", "quantity", "sensorName", "sensor_name",
+    "parameter", "variable", "field", "property", "kind", "name",
+)  # fmt: skip
+ROW_KEYS = ("readings", "samples", "measurements", "data", "sensors", "values", "records")
+ROW_DEVICE_KEYS = ("sensor", "sensor_code", "sensor_id", "sensorId", "code", "device_id", "node_id", "id", "name")
+ROOM_KEYS = ("room", "location", "area", "zone")
+NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
+MOST_ROWS = 200
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+\Z")
+LOG_KEYS = frozenset(("message", "msg", "log"))
+
+
+def read_json(draft: Draft, levels: list[str], value: Any) -> None:
+    """A JSON value on a topic of an unknown publisher."""
+    if type(value) is dict:
+        draft.ecosystem = "json"
+        _object(draft, levels, value)
+    elif type(value) is list:
+        draft.ecosystem = "json"
+        _list(draft, levels, value)
+    else:
+        read_scalar(draft, levels, value)
+
+
+def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
+    if liveness(draft, levels, fields.get("state")) or not fields:
+        return
+    why = _not_a_reading(fields)
+    if why:
+        draft.says("event" if "RF" in why else "meta", why)
+        return
+    if rtl433.looks_like(fields):
+        rtl433.read(draft, fields)
+        return
+    draft.time_in(fields)
+    rows = next((fields[k] for k in ROW_KEYS if type(fields.get(k)) is list and fields[k] and type(fields[k][0]) is dict), None)
+    if rows is not None:
+        _rows(draft, levels, fields, rows)
+        return
+    sensor = _typed(fields)
+    if sensor is not None:
+        device = _device(draft, levels[:-1] if len(levels) > 1 else levels, fields, apart=sensor)
+        _typed_value(draft, device, sensor, fields)
+        return
+    measured = pair(fields)
+    if measured is not None and len(levels) > 1:
+        device, name = split(levels)
+        own = _id(fields, levels)
+        draft.reading(_said(draft, own or device, fields), name, measured[0], measured[1] or units.guess(name, measured[0]))
+        return
+    device = _device(draft, levels, fields)
+    unit_of = zigbee_units.unit_of if "linkquality" in fields else guessed
+    leaves(draft, device, fields, unit_of, skip=OWN_KEYS)
+
+
+OWN_KEYS = frozenset((*NAME_KEYS, *ROOM_KEYS, "from", "device", "node", "dev"))
+
+
+def _not_a_reading(fields: Mapping[str, Any]) -> str | None:
+    """Why an object of a known shape holds no reading: remote procedure calls, logs, radio codes."""
+    if "method" in fields and ("params" in fields or "id" in fields):
+        return "A remote procedure call, not a reading."
+    if "result" in fields and "id" in fields and ("src" in fields or "jsonrpc" in fields):
+        return "A reply to a remote procedure call, not a reading."
+    if "protocol" in fields and "value" in fields and ("length" in fields or "bits" in fields or "delay" in fields):
+        return "An RF or infrared code: something that happened, not a reading."
+    if not LOG_KEYS.isdisjoint(fields) and ("level" in fields or "severity" in fields or "type" in fields):
+        return "A log line, not a reading."
+    return None
+
+
+def _list(draft: Draft, levels: list[str], rows: list[Any]) -> None:
+    if rows and all(type(row) is dict for row in rows):
+        _rows(draft, levels, {}, rows)
+        return
+    device, sensor = split(levels)
+    if 0 < len(rows) <= 8 and all(type(x) is int or type(x) is float for x in rows):
+        _said(draft, device, {})
+        for place, value in enumerate(rows):
+            draft.reading(device, f"{sensor}.{place}", value, units.guess(sensor, value))
+        return
+    draft.says("ignored", "A list of values without names cannot be told apart.")
+
+
+def _rows(draft: Draft, levels: list[str], envelope: dict[str, Any], rows: list[Any]) -> None:
+    """The bulk form: rows inherit device and time from the envelope."""
+    whole_at, whole_refused = draft.at, draft.refused_at
+    for row in rows[:MOST_ROWS]:
+        if type(row) is not dict:
+            continue
+        draft.at, draft.refused_at = whole_at, whole_refused
+        draft.time_in(row)
+        sensor = _typed(row)
+        if sensor is not None:
+            own = _id({k: v for k, v in row.items() if row[k] != sensor}, levels) if "id" in row or "device_id" in row else None
+            device = _said(draft, own, envelope) if own else _device(draft, levels, envelope)
+            _typed_value(draft, device, sensor, row)
+            continue
+        own = next((clean(row[k]) for k in ROW_DEVICE_KEYS if type(row.get(k)) is str and row[k]), None)
+        device = _said(draft, own, {**envelope, **row}) if own else _device(draft, levels, envelope)
+        leaves(draft, device, row, skip=OWN_KEYS | frozenset(ROW_DEVICE_KEYS))
+    if len(rows) > MOST_ROWS:
+        draft.dropped += len(rows) - MOST_ROWS
+
+
+def _typed(fields: Mapping[str, Any]) -> str | None:
+    """The sensor's name in an object that names sensor and value: {"sensor_type": "temperature", "value": 21.5}."""
+    if not any(key in fields for key in VALUE_KEYS):
+        return None
+    for key in TYPE_KEYS:
+        name = fields.get(key)
+        if type(name) is str and name.strip():
+            return clean(name)
+    return None
+
+
+def _typed_value(draft: Draft, device: str, sensor: str, fields: Mapping[str, Any]) -> None:
+    raw = next(fields[key] for key in VALUE_KEYS if key in fields)
+    if type(raw) is dict:
+        leaves(draft, device, raw, prefix=f"{sensor}.", depth=2)
+    else:
+        draft.reading(device, sensor, raw, unit_in(fields) or units.guess(sensor, raw))
+
+
+def _id(fields: Mapping[str, Any], levels: list[str], apart: str | None = None) -> str | None:
+    """The device id in an object: a text as it is; a bare number only together with the topic."""
+    for key in DEVICE_KEYS:
+        own = fields.get(key)
+        if own is None or own == apart or own == "":
+            continue
+        if type(own) is str and len(own) <= 64:
+            own = clean(own)
+            if not own.isdigit() or len(own) > 4:
+                return own
+        elif type(own) is not int:
+            continue
+        device = device_of(levels)
+        return device if device.endswith(str(own)) else f"{device}/{own}"
+    return None
+
+
+def _device(draft: Draft, levels: list[str], fields: Mapping[str, Any], apart: str | None = None) -> str:
+    return _said(draft, _id(fields, levels, apart) or device_of(levels), fields)
+
+
+def _said(draft: Draft, device: str, fields: Mapping[str, Any]) -> str:
+    """Say what an object tells about its device beside the values."""
+    known = draft.memory.devices.get(draft.memory.same.get(device, device))
+    if known is not None and known.info is not None and not fields:
+        return device
+    room = next((fields[k] for k in ROOM_KEYS if type(fields.get(k)) is str), None)
+    name = next((fields[k] for k in NAME_KEYS if type(fields.get(k)) is str), None)
+    model, maker = fields.get("model"), fields.get("manufacturer")
+    if known is None or known.info is None:
+        name = name or label_of(device)
+    return draft.device(
+        device,
+        ecosystem=draft.ecosystem,
+        name=name,
+        room=room,
+        model=model if type(model) is str else None,
+        maker=maker if type(maker) is str else None,
+    )
+
+
+def liveness(draft: Draft, levels: list[str], said: Any) -> bool:
+    """Take a liveness word on a topic that is for it (`<device>/status` online); False where it is something else."""
+    last = levels[-1].lower()
+    if len(levels) < 2 or type(said) not in (str, bool):
+        return False
+    word = str(said).strip().lower()
+    if last in LIVENESS_LEVELS:
+        if word not in CLEARLY and not (last in ("online", "lwt", "connected", "alive") and word in ("true", "false", "1", "0")):
+            return False
+    elif word not in ("online", "offline") or last not in ("state", "bridge", "health", "stat"):
+        return False
+    state = presence(word)
+    if state is None:
+        return False
+    draft.alive(_said(draft, device_of(levels[:-1]), {}), state)
+    return True
+
+
+def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
+    """One plain value on a topic: the last level names the sensor, those before it the device."""
+    draft.ecosystem = draft.ecosystem or "plain"
+    if raw is None:
+        draft.says("meta", "It holds no value now (null).")
+        return
+    if liveness(draft, levels, raw):
+        return
+    device, sensor = split(levels)
+    what = role(sensor.partition("/")[0])
+    if what not in ("sensor", "event"):
+        draft.says("meta", f"“{sensor}” names an identity, a time or a label, not a reading.")
+        return
+    if type(raw) is str and DECIMAL_COMMA.match(raw):
+        draft.says("unreadable", "A number with a decimal comma: the sender should write a point.")
+        return
+    unit = units.guess(sensor.partition("/")[0], raw)
+    if draft.reading(device, sensor, raw, unit, "event" if what == "event" else None):
+        known = draft.memory.devices.get(device)
+        if known is None or known.info is None:
+            draft.device(device, name=label_of(device))
+    elif type(raw) is str and len(raw) > 64:
+        draft.says("ignored", "A text of more than 64 characters is no reading.")

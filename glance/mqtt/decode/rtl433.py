@@ -1,0 +1,84 @@
+"""rtl_433: JSON per radio packet, its scalars, and the same packets through OpenMQTTGateway.
+
+Source: merbanan/rtl_433 docs/OPERATION.md and docs/DATA_FORMAT.md. Units stand in the key's suffix; the device is the
+model with channel and id. Topics: `rtl_433/<host>/events`, `…/states`, `…/devices[/type][/model][/subtype][/channel][/id]/<key>`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glance.mqtt.decode import units
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.flatten import leaves
+from glance.mqtt.decode.keys import clean, folded
+
+ECOSYSTEM = "rtl_433"
+SKIP = frozenset(
+    "time id mic mod freq freq1 freq2 data raw_msg protocol sequence_num exception model channel subtype msg code codes "
+    "message_type brand type rows num_rows raw unknown len crc checksum parity flags flags1 flags2 flags3 header preamble "
+    "transmit uid uuid tid dev_id house_id secret_knock raw_data unit encrypted counter".split()
+)
+UNITS = {
+    "rssi": "dB", "snr": "dB", "noise": "dB", "humidity": "%", "humidity_1": "%", "humidity_2": "%", "moisture": "%",
+    "wind_dir_deg": "°", "light_lux": "lx", "lux": "lx", "uv": None, "uvi": None, "storm_dist": None, "co2_ppm": "ppm",
+    "pm2_5_ug_m3": "µg/m³", "pm10_0_ug_m3": "µg/m³", "radio_clock": None, "battery_ok": None, "current": "A",
+    "depth_cm": "cm", "power0_W": "W", "power1_W": "W", "power2_W": "W", "battery_pct": "%", "light_klx": "klx",
+}  # fmt: skip
+# Keys of which one at least says that an object is an rtl_433 packet.
+MARKS = ("mic", "mod", "battery_ok", "raw_msg", "snr")
+
+
+def looks_like(fields: dict[str, Any]) -> bool:
+    """Whether an object on any topic is an rtl_433 packet."""
+    return type(fields.get("model")) is str and "id" in fields and any(mark in fields for mark in MARKS)
+
+
+def device_in(fields: dict[str, Any]) -> str:
+    """The device of a packet: model, channel, id as far as they are there."""
+    parts = [fields.get("model"), fields.get("channel"), fields.get("id")]
+    return clean("-".join(str(part) for part in parts if part is not None and part != ""))
+
+
+def unit_of(key: str, raw: Any, _fields: Any = None) -> str | None:
+    """The unit by the table, then by the suffix that rtl_433 writes."""
+    return UNITS[key] if key in UNITS else units.by_suffix(key)
+
+
+def read(draft: Draft, fields: dict[str, Any]) -> None:
+    """One packet."""
+    draft.ecosystem = ECOSYSTEM
+    if not fields.get("model"):
+        draft.says("meta", "An rtl_433 message without a model is no packet of a sensor.")
+        return
+    message = draft.message
+    memory = draft.memory.of("rtl_433 packets", 512)
+    packet = {key: raw for key, raw in fields.items() if key not in ("time", "rssi", "snr", "noise", "freq", "freq1", "freq2")}
+    same = hash(repr(packet))
+    last = memory.get(device := device_in(fields))
+    if last and last[0] == (message.topic, same) and 0 < message.arrived_at - last[1] < 2.0:
+        draft.says("ignored", "The same radio packet came twice within 2 s.")
+        return
+    memory[device] = ((message.topic, same), message.arrived_at)
+    draft.time_in(fields)
+    if fields.get("subtype") is not None:
+        # The devices topics name the subtype too: one device by two names.
+        parts = (fields["model"], fields["subtype"], fields.get("channel"), fields.get("id"))
+        draft.memory.name(clean("-".join(str(part) for part in parts if part is not None and part != "")), device)
+    if type(fields.get("type")) is str and fields["type"] == "TPMS":
+        draft.sentence = "A tyre of a passing car."
+    draft.device(device, name=device.replace("-", " "), model=str(fields["model"]), maker=fields.get("brand"))
+    leaves(draft, device, fields, unit_of, skip=SKIP)
+
+
+def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
+    """One key of a device: `…/devices/<model>/<channel>/<id>/<key>`."""
+    draft.ecosystem = ECOSYSTEM
+    place = levels.index("devices")
+    parts, key = levels[place + 1 : -1], levels[-1]
+    if not parts or key in SKIP or folded(key) in SKIP:
+        draft.says("meta", f"“{key}” belongs to the packet, it is no reading.")
+        return
+    device = clean("-".join(part for part in parts if part and part != "TPMS"))
+    draft.device(device, name=device.replace("-", " "), model=parts[0])
+    draft.reading(device, clean(key), raw, unit_of(key, raw))

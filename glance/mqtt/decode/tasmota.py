@@ -1,0 +1,206 @@
+"""Tasmota: nested JSON per chip in SENSOR, state in STATE and RESULT, LWT, and its own discovery.
+
+Source: tasmota/docs (MQTT, Commands), emontnemery/hatasmota (discovery, sensor.py for units). The full topic is
+`%prefix%/%topic%/` or the other way round; the prefix is one of cmnd, stat, tele; a topic may have several levels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from glance.mqtt.decode import tasmota_discovery, units
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.flatten import leaves
+from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.tasmota_units import unit_of
+from glance.mqtt.decode.topics import device_of, label_of, presence
+
+ECOSYSTEM = "tasmota"
+PREFIXES = ("tele", "stat")
+COMMANDS = re.compile(
+    r"(?:SENSOR|STATE|STATUS[0-9]{0,2}|RESULT|LWT|INFO[1-3]|POWER[0-9]{0,2}|MARGINS|UPTIME|ENERGY|HASS_STATE|LOGGING|UPGRADE|"
+    r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|SHUTTER[0-9]*|DS.*)\Z"
+)
+META = re.compile(r"(?:INFO[1-3]|LOGGING|UPGRADE|HASS_STATE|UPTIME|MARGINS|STATUS(?:[1-79])?|STATUSPTH)\Z")
+EVENTS = frozenset(("RfReceived", "IrReceived", "SSerialReceived", "SerialReceived", "LwReceived", "Button", "TX20", "RotaryX"))
+SUBDEVICES = frozenset(("ZbReceived", "LwReceived"))
+# What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
+STATES = re.compile(
+    r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|Switch[0-9]+|Shutter[0-9]+|Vcc|Gesture)\Z"
+)
+STATE_KEYS = frozenset(
+    "Vcc UptimeSec Heap Sleep LoadAvg MqttCount Berry Wifi Dimmer CT White FanSpeed Speed Fade BluetoothBattery Psr".split()
+)
+WIFI = frozenset(("AP", "SSId", "BSSId", "Mode", "Downtime", "SSID", "BSSID"))
+SKIP = frozenset("Time TempUnit PressureUnit SpeedUnit TotalStartTime Id MAC Uptime Data Raw RawData Card".split()) - {"Card"}
+NOT_SENSORS = frozenset(("TempUnit", "PressureUnit", "SpeedUnit", "Time", "Id", "TotalStartTime", "MAC", "Address", "addr"))
+ZIGBEE = {
+    "LinkQuality": "lqi", "Temperature": "°C", "Humidity": "%", "Pressure": "hPa", "Illuminance": None, "BatteryPercentage": "%",
+    "BatteryVoltage": "V", "ActivePower": "W", "RMSVoltage": "V", "RMSCurrent": "A",
+}  # fmt: skip
+ZIGBEE_SKIP = frozenset("Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch".split())
+
+
+def parts_of(levels: list[str]) -> tuple[str, str, str] | None:
+    """(prefix, device, what) of a Tasmota topic, whichever way its levels stand; None for other topics."""
+    if len(levels) < 3 or not COMMANDS.match(levels[-1]):
+        return None
+    place = 0 if levels[0] in PREFIXES else len(levels) - 2 if levels[-2] in PREFIXES else None
+    if place is None:
+        place = next((i for i, level in enumerate(levels[:-1]) if level in PREFIXES), None)
+    if place is None:
+        return None
+    device = "/".join(level for i, level in enumerate(levels[:-1]) if i != place and level)
+    return (levels[place], clean(device), levels[-1]) if device else None
+
+
+def read(draft: Draft, prefix: str, device: str, what: str) -> None:
+    """A message of a Tasmota device."""
+    draft.ecosystem = ECOSYSTEM
+    body = draft.message.body
+    if META.match(what):
+        draft.says("meta", f"{what} is about the firmware, not a reading.")
+        return
+    device = draft.device(device, name=_label(draft, device))
+    if what == "LWT":
+        state = presence(str(body.value)) or tasmota_discovery.liveness(draft.memory, device, str(body.value))
+        if state:
+            draft.alive(device, state)
+        else:
+            draft.says("unreadable", "A last will that is neither Online nor Offline.")
+    elif body.form == "json" and type(body.value) is dict:
+        _object(draft, device, what, body.value)
+    elif what.startswith(("POWER", "Switch", "SWITCH")) and body.form == "text":
+        draft.reading(device, what, body.value, None, None)
+    elif body.form == "text" and what not in ("RESULT", "SENSOR", "STATE"):
+        draft.reading(device, what, body.value)
+    else:
+        draft.says("meta", "Not in the form that Tasmota sends values in.")
+
+
+def _label(draft: Draft, device: str) -> str | None:
+    known = draft.memory.devices.get(device)
+    if known is not None and known.info is not None and known.info.name:
+        return None
+    return label_of(device_of([device]))
+
+
+def _object(draft: Draft, device: str, what: str, fields: dict[str, Any]) -> None:
+    draft.time_in({key: fields[key] for key in ("Time", "Epoch") if key in fields})
+    if what == "STATE":
+        state(draft, device, fields)
+    elif what in ("RESULT", "POWER") or what.startswith(("POWER", "SHUTTER", "Switch", "SWITCH")):
+        _result(draft, device, fields)
+    else:
+        inner = fields.get("StatusSNS")
+        if type(inner) is dict:
+            draft.time_in({key: inner[key] for key in ("Time", "Epoch") if key in inner})
+            fields = inner
+        elif type(fields.get("StatusSTS")) is dict:
+            state(draft, device, fields["StatusSTS"])
+            return
+        sensors(draft, device, fields)
+
+
+def state(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
+    """tele/…/STATE: relays, light, and diagnostics."""
+    for key, raw in fields.items():
+        if key == "Wifi" and type(raw) is dict:
+            for name, value in raw.items():
+                if name not in WIFI:
+                    draft.reading(device, f"Wifi.{name}", value, {"RSSI": "%", "Signal": "dBm"}.get(name))
+        elif type(raw) is dict and key in STATE_KEYS:
+            leaves(draft, device, raw, unit_of, prefix=f"{key}.", depth=2)
+        elif type(raw) is dict and STATES.match(key):
+            leaves(draft, device, raw, unit_of, prefix=f"{key}.", depth=2)
+        elif type(raw) is not dict and type(raw) is not list and (STATES.match(key) or key in STATE_KEYS):
+            draft.reading(device, key, raw, {"Vcc": "V", "UptimeSec": "s", "Dimmer": "%"}.get(key))
+
+
+def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
+    """…/RESULT echoes whatever was asked; only states in it are readings."""
+    for key in EVENTS.intersection(fields):
+        if key not in SUBDEVICES:
+            draft.says("event", f"{key}: a radio code or a serial line, not a reading.")
+    if not SUBDEVICES.isdisjoint(fields):
+        sensors(draft, device, fields)
+        return
+    for key, raw in fields.items():
+        if not STATES.match(key):
+            continue
+        if type(raw) is dict:
+            if key.startswith(("Switch", "Button")) and "Action" in raw:
+                draft.reading(device, f"{key}.Action", raw["Action"], None, "event")
+            else:
+                leaves(draft, device, raw, unit_of, prefix=f"{key}.", depth=2)
+        else:
+            draft.reading(device, key, raw, "%" if key.startswith("Dimmer") else None)
+    if not draft.readings and draft.verdict is None:
+        draft.says("meta", "The echo of a command: no reading.")
+
+
+def sensors(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
+    """…/SENSOR: one object per chip, with the units of temperature, pressure and speed beside them."""
+
+    def unit(key: str, raw: Any, inner: Mapping[str, Any]) -> str | None:
+        return unit_of(key, raw, inner, fields)
+
+    for key, raw in fields.items():
+        if key in NOT_SENSORS:
+            continue
+        if key in SUBDEVICES and type(raw) is dict:
+            _subdevices(draft, device, raw)
+        elif key in EVENTS:
+            draft.says("event", f"{key}: something that happened, not a reading.")
+        elif type(raw) is dict:
+            chip = raw if "Illuminance" not in raw or key != "" else raw
+            _chip(draft, device, key, chip, unit)
+        elif type(raw) is list:
+            leaves(draft, device, {key: raw}, unit)
+        else:
+            draft.reading(device, clean(key), raw, units.normal(unit(key, raw, fields)))
+
+
+def _chip(draft: Draft, device: str, chip: str, fields: Mapping[str, Any], unit: Any) -> None:
+    """The quantities of one chip; ENERGY has units of its own."""
+    energy = chip.upper().startswith("ENERGY")
+
+    def unit_here(key: str, raw: Any, inner: Mapping[str, Any]) -> str | None:
+        found: str | None = tasmota_energy(key) if energy else None
+        return found or unit(key, raw, inner)
+
+    leaves(draft, device, fields, unit_here, prefix=f"{clean(chip)}.", skip=NOT_SENSORS, depth=2)
+
+
+def tasmota_energy(key: str) -> str | None:
+    """The unit of a quantity of an energy meter."""
+    return tasmota_discovery.ENERGY.get(key)
+
+
+def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
+    """Zigbee devices behind a Tasmota bridge: known by their address, named by their name."""
+    for address, fields in devices.items():
+        if type(fields) is not dict:
+            continue
+        ieee, name = fields.get("IEEEAddr"), fields.get("Name")
+        own = ieee if type(ieee) is str else name if type(name) is str else f"{bridge}/{address}"
+        model, maker = fields.get("ModelId"), fields.get("Manufacturer")
+        device = draft.device(
+            clean(own),
+            name=name if type(name) is str else address,
+            via=bridge,
+            bridge=bridge,
+            model=model if type(model) is str else None,
+            maker=maker if type(maker) is str else None,
+        )
+        for key, raw in fields.items():
+            if key in ZIGBEE_SKIP or "<" in key or "!" in key or key.startswith("ZoneStatusChange"):
+                continue
+            if key == "Power" and type(raw) is int:
+                draft.reading(device, key, raw, None, "boolean")
+            elif key in ("Action", "Click", "click", "action", "AqaraVibrationMode"):
+                draft.reading(device, key, str(raw), None, "event")
+            elif type(raw) is not dict and type(raw) is not list:
+                draft.reading(device, clean(key), raw, ZIGBEE.get(key) or unit_of(key, raw, fields, {"TempUnit": "C"}))

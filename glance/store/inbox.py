@@ -1,0 +1,115 @@
+"""Where new samples go first: appended and committed at once, folded into the series-ordered table every few minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from glance.store.db import Database
+
+# id, series, Unix milliseconds, value, word
+Row = tuple[int, int, int, float | None, str | None]
+
+MAX_CACHED_TEXTS = 20_000
+
+
+class Inbox:
+    """The writing side of samples; only the ingest thread uses it after the start."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._texts: dict[str, tuple[int, int]] = {}
+
+    def load(self) -> list[Row]:
+        """Every sample that is not folded yet, in the order of storing."""
+        with self._db.read() as con:
+            rows = con.execute(
+                "SELECT i.id, i.series, i.ts, i.value, t.text FROM inbox AS i LEFT JOIN texts AS t ON t.id = i.text ORDER BY i.id"
+            ).fetchall()
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+    def append(self, rows: Sequence[Row], today: int) -> None:
+        """Store samples; `today` (days since 1970) is noted with their words."""
+        try:
+            with self._db.write() as con:
+                con.executemany(
+                    "INSERT INTO inbox (id, series, ts, value, text) VALUES (?, ?, ?, ?, ?)",
+                    [row if row[4] is None else (*row[:4], self._text(row[4], today)) for row in rows],
+                )
+        except BaseException:
+            # a word whose row was rolled back has no id
+            self._texts.clear()
+            raise
+
+    def forget_texts(self) -> None:
+        """Words may have been deleted, or their rows rolled back: look each up anew."""
+        self._texts.clear()
+
+    def _text(self, text: str, today: int) -> int:
+        known = self._texts.get(text)
+        if known is not None and known[1] == today:
+            return known[0]
+        with self._db.write() as con:
+            found = con.execute("SELECT id FROM texts WHERE text = ?", (text,)).fetchone()
+            if found is None:
+                number = con.execute("INSERT INTO texts (text, used_on) VALUES (?, ?)", (text, today)).lastrowid
+                assert number is not None
+            else:
+                number = int(found[0])
+                con.execute("UPDATE texts SET used_on = ? WHERE id = ?", (today, number))
+        if len(self._texts) >= MAX_CACHED_TEXTS:
+            self._texts.clear()
+        self._texts[text] = (number, today)
+        return number
+
+    def fold(self, rolled_until_s: int, at: float) -> tuple[int, list[tuple[int, int]]]:
+        """Move everything into `samples`, sorted, in one transaction.
+
+        Returns the last id moved (0 = there was nothing) and each (series, hour in Unix seconds) before `rolled_until_s` that
+        got samples late and has to be rolled up again.
+        """
+        with self._db.write() as con:
+            last, earliest = con.execute("SELECT MAX(id), MIN(ts) FROM inbox").fetchone()
+            if last is None:
+                return 0, []
+            late: list[tuple[int, int]] = []
+            if earliest < rolled_until_s * 1000:
+                found = con.execute(
+                    "SELECT DISTINCT series, ts / 3600000 * 3600 FROM inbox WHERE ts < ?", (rolled_until_s * 1000,)
+                )
+                late = [(row[0], row[1]) for row in found]
+            con.execute(
+                "INSERT OR IGNORE INTO samples (series, ts, id, value, text) "
+                "SELECT series, ts, id, value, text FROM inbox ORDER BY series, ts, id"
+            )
+            con.execute("INSERT INTO folds (last_id, min_ts, at) VALUES (?, ?, ?)", (last, earliest, at))
+            con.execute("DELETE FROM inbox")
+            self.put_state({"folded_to": str(last)})
+        return int(last), late
+
+    def seen(self) -> dict[int, int]:
+        """The stored deliveries: message id -> hash."""
+        with self._db.read() as con:
+            return {row[0]: row[1] for row in con.execute("SELECT mid, hash FROM seen")}
+
+    def put_seen(self, deliveries: Iterable[tuple[int, int]]) -> None:
+        """These deliveries are stored now."""
+        with self._db.write() as con:
+            con.executemany("INSERT OR REPLACE INTO seen (mid, hash) VALUES (?, ?)", deliveries)
+
+    def forget_seen(self, mids: Iterable[int] | None = None) -> None:
+        """The broker will not deliver these again; None = none of them, its session is new."""
+        with self._db.write() as con:
+            if mids is None:
+                con.execute("DELETE FROM seen")
+            else:
+                con.executemany("DELETE FROM seen WHERE mid = ?", [(mid,) for mid in mids])
+
+    def state(self) -> dict[str, str]:
+        """How far things have come, by name."""
+        with self._db.read() as con:
+            return {row[0]: row[1] for row in con.execute("SELECT name, value FROM ingest_state")}
+
+    def put_state(self, values: dict[str, str]) -> None:
+        """Remember these by name."""
+        with self._db.write() as con:
+            con.executemany("INSERT OR REPLACE INTO ingest_state (name, value) VALUES (?, ?)", list(values.items()))
