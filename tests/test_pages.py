@@ -166,17 +166,19 @@ def test_nothing_outside_the_static_folder_is_served(client: FlaskClient, path: 
     assert client.get(f"/static/{path}").status_code == 404
 
 
-def test_our_scripts_are_joined_each_in_a_block_of_its_own() -> None:
+def test_our_scripts_are_joined_each_in_a_block_of_its_own_and_wait_for_the_page() -> None:
     body = Assets().get("app.js").body.decode()  # type: ignore[union-attr]
-    assert body.count("\n;\n") == len(JOINED["app.js"]) - 1
-    assert body.startswith("{")
-    assert "import " not in body
+    parts = body.split("\n;\n")
+    assert len(parts) == len(JOINED["app.js"]) + 1
+    assert "DOMContentLoaded" in parts[2]
+    assert [part[0] + part.rstrip()[-1] for part in parts[3:]] == ["{}"] * (len(parts) - 3)
 
 
 def test_vendored_files_are_served_as_they_came() -> None:
-    body = Assets().get("htmx.js").body.decode()  # type: ignore[union-attr]
-    vendored = (FOLDER / "vendor" / "htmx.min.js").read_text(encoding="utf-8")
-    assert vendored.split("//# sourceMappingURL")[0].strip() in body
+    body = Assets().get("app.js").body.decode()  # type: ignore[union-attr]
+    for name in ("htmx.min.js", "hx-ws.min.js"):
+        vendored = (FOLDER / "vendor" / name).read_text(encoding="utf-8")
+        assert vendored.split("//# sourceMappingURL")[0].strip() in body
 
 
 def test_only_the_tokens_name_colours() -> None:

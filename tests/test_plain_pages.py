@@ -140,6 +140,16 @@ def test_the_gallery_shows_every_definition_with_a_preview_of_its_example(site: 
     assert 'href="/widgets/new/many?to=home"' in page
 
 
+def test_previews_bring_the_stylesheets_of_their_folders_along(site: Site) -> None:
+    (site.widgets_folder / "many" / "style.css").write_text(".k-many b { font-weight: 400; }", encoding="utf-8")
+    site.runtime.definitions.rescan()
+    address = re.search(r'href="(/gallery/styles\.\w+\.css)"', get(site, "/gallery"))
+    assert address
+    answer = site.app.test_client().get(address[1])
+    assert ".k-many b" in answer.text
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
 def test_the_gallery_searches_by_name_source_and_category(site: Site) -> None:
     assert "Jotted" not in get(site, "/gallery?q=many")
     assert "Many" in get(site, "/gallery?q=http+MANY")

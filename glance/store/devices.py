@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 from glance.mqtt.readings import Presence, SensorKind
@@ -123,6 +123,8 @@ class Sensor:
         return self.kind == "number" and self.state_class in COUNTERS
 
 
+# devices and series that have to be stored
+Unsaved = tuple[list[Device], list[Sensor]]
 DEVICE_FIELDS = tuple(field.name for field in fields(Device))
 SENSOR_FIELDS = tuple(field.name for field in fields(Sensor))
 SERIES_COLUMNS = tuple("device_id" if name == "device" else name for name in SENSOR_FIELDS)
@@ -146,19 +148,16 @@ class DeviceRows:
             rows = con.execute(f"SELECT {', '.join(SERIES_COLUMNS)} FROM series ORDER BY id").fetchall()
         return [_sensor(row) for row in rows]
 
-    def put_devices(self, devices: Iterable[Device]) -> None:
-        """Store these devices as they are now."""
-        names, marks = ", ".join(DEVICE_FIELDS), ", ".join("?" * len(DEVICE_FIELDS))
+    def save(self, take: Callable[[], Unsaved]) -> None:
+        """Store what `take` gives; it is asked within the transaction, so that a later state never gives way to an earlier one."""
         with self._db.write() as con:
+            devices, sensors = take()
+            names, marks = ", ".join(DEVICE_FIELDS), ", ".join("?" * len(DEVICE_FIELDS))
             con.executemany(
                 f"INSERT OR REPLACE INTO devices ({names}) VALUES ({marks})",
                 [[getattr(device, name) for name in DEVICE_FIELDS] for device in devices],
             )
-
-    def put_sensors(self, sensors: Iterable[Sensor]) -> None:
-        """Store these series as they are now."""
-        names, marks = ", ".join(SERIES_COLUMNS), ", ".join("?" * len(SERIES_COLUMNS))
-        with self._db.write() as con:
+            names, marks = ", ".join(SERIES_COLUMNS), ", ".join("?" * len(SERIES_COLUMNS))
             con.executemany(
                 f"INSERT OR REPLACE INTO series ({names}) VALUES ({marks})", [_series_row(sensor) for sensor in sensors]
             )

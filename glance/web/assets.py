@@ -15,17 +15,29 @@ from markupsafe import escape
 from glance.icons import Icons
 
 FOLDER = Path(__file__).resolve().parent.parent / "static"
+MIMES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 IMMUTABLE = "public, max-age=31536000, immutable"
 # One request each: what belongs together is joined here, in this order.
 JOINED: dict[str, tuple[str, ...]] = {
     "glance.css": ("css/tokens.css", "css/base.css", "css/card.css", "css/form.css"),
     "pages.css": ("css/pages.css", "css/making.css"),
-    "htmx.js": ("vendor/htmx.min.js", "vendor/hx-ws.min.js"),
-    "app.js": ("js/theme.js", "js/age.js", "js/keep.js", "js/card.js", "js/live.js"),
+    "app.js": (
+        "vendor/htmx.min.js",
+        "vendor/hx-ws.min.js",
+        "js/theme.js",
+        "js/age.js",
+        "js/keep.js",
+        "js/card.js",
+        "js/live.js",
+    ),
     "chart.js": ("vendor/uPlot.iife.min.js", "js/chart.js"),
     "chart.css": ("vendor/uPlot.min.css", "css/chart.css"),
 }
 _HASHED = re.compile(r"^(?P<stem>[\w./-]+?)\.(?P<hash>[0-9a-f]{10})\.(?P<ext>\w+)$")
+# Scripts are modules loaded with `async`, so that nothing waits for them; ours begin once the page is whole.
+_WAIT = b"""if (document.readyState === "loading") {
+  await new Promise(done => document.addEventListener("DOMContentLoaded", done, { once: true }));
+}"""
 _SOURCE_MAP = re.compile(rb"^//# sourceMappingURL=.*$", re.MULTILINE)
 # Comments in our own files are for readers of the source: whole lines in scripts, all in stylesheets.
 _OURS = {"js": re.compile(rb"^\s*//.*\n", re.MULTILINE), "css": re.compile(rb"/\*.*?\*/\n?", re.DOTALL)}
@@ -98,17 +110,19 @@ class Assets:
 
     def _build(self, name: str, parts: list[Path]) -> Asset:
         """Join and compress. Each script of ours stands in a block of its own, so that names never meet."""
-        texts = []
+        joins_scripts = name in JOINED and name.endswith(".js")
+        texts: list[bytes] = []
         for part in parts:
             text = _SOURCE_MAP.sub(b"", part.read_bytes())
             if part.parent.name in _OURS:
                 text = _OURS[part.parent.name].sub(b"", text)
-            own_script = part.suffix == ".js" and part.parent.name == "js" and len(parts) > 1
-            texts.append(b"{\n" + text.strip() + b"\n}" if own_script else text.strip())
-        body = (b"\n;\n" if name.endswith(".js") and len(parts) > 1 else b"\n").join(texts) + b"\n"
-        mime = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}.get(
-            name.rpartition(".")[2], mimetypes.guess_type(name)[0] or "application/octet-stream"
-        )
+            if joins_scripts and part.parent.name == "js":
+                if _WAIT not in texts:
+                    texts.append(_WAIT)
+                text = b"{\n" + text.strip() + b"\n}"
+            texts.append(text.strip())
+        body = (b"\n;\n" if joins_scripts else b"\n").join(texts) + b"\n"
+        mime = MIMES.get(name.rpartition(".")[2], mimetypes.guess_type(name)[0] or "application/octet-stream")
         kind = f"{mime}; charset=utf-8" if mime.startswith("text/") else mime
         return Asset(name, body, gzip.compress(body, 9, mtime=0), kind, hashlib.sha256(body).hexdigest()[:10])
 

@@ -56,16 +56,10 @@ def fields_of(making: Making, draft: WidgetDraft) -> tuple[form.Field, ...]:
 
 
 def show(making: Making) -> str:
+    """The whole page."""
     definition, draft, widget = making.definition, making.draft, making.widget
     fields = fields_of(making, draft)
-    faults = _summary(making, fields)
-    shape, pick = definition.shape, _pick(making)
-    data, error = reshaped(definition, making.trial, pick) if making.trial else (None, None)
-    told = tell(definition, making.trial, data, error, pick, can_pick=shape is not None) if making.trial else None
-    is_current = making.trial is not None and making.trial.asked == asked_of(
-        definition, drafts.given(definition, draft)
-    )
-    count = len(faults)
+    kind = drafts.chosen_kind(definition, draft.params.values) or definition.kind
     return render_template(
         "widget_form.html",
         current=None,
@@ -73,43 +67,68 @@ def show(making: Making) -> str:
         widget=widget,
         dashboard=making.dashboard,
         dashboards_to_choose=runtime().dashboards.all() if widget is None else [],
-        heading=f"Change “{widget.title or definition.name}”" if widget else f"Add {definition.name}",
-        subtitle=_subtitle(making),
-        action=url_for("plain.edit_widget", widget_id=widget.id)
-        if widget
-        else url_for("plain.new_widget", slug=definition.slug),
-        back=_back(making),
+        **_words(making),
         form=draft,
         errors=draft.errors,
         source_fields=[one for one in fields if one.note == "data_source"],
         param_fields=[one for one in fields if one.note != "data_source"],
         leftovers=_leftovers(fields),
-        source_note=definition.kind if definition.kind != "any" else "",
-        summary=faults,
-        summary_head=f"{counted(count, 'field').capitalize()} need{'s' if count == 1 else ''} a fix. Nothing is lost.",
-        summary_count=f"{count} field{' needs' if count == 1 else 's need'} a fix",
+        **_faults(making, fields),
         stale=making.stale,
         focus=_focus(making, fields),
-        token=making.token if making.trial else "",
-        trial=told,
-        preview=preview_of(
-            definition,
-            widget,
-            draft,
-            data if making.trial and not error else None,
-            making.trial is not None and not error,
-            is_current,
-        ),
+        **_tested(making),
         refreshes=definition.kind not in ("static", "push"),
-        testable=definition.kind not in ("static", "push")
-        and drafts.chosen_kind(definition, draft.params.values) not in ("static", "push"),
-        own_refresh=f"on its schedule {definition.schedule}"
-        if definition.schedule
-        else interval_in_words(definition.refresh_interval),
+        testable=kind not in ("static", "push"),
         next_runs=_next_runs(draft),
         least=definition.size_min,
         size=draft.size,
     )
+
+
+def _words(making: Making) -> dict[str, str]:
+    """Heading, addresses and the other words around the form."""
+    definition, widget = making.definition, making.widget
+    own = (
+        f"on its schedule {definition.schedule}"
+        if definition.schedule
+        else interval_in_words(definition.refresh_interval)
+    )
+    return {
+        "heading": f"Change “{widget.title or definition.name}”" if widget else f"Add {definition.name}",
+        "subtitle": _subtitle(making),
+        "action": url_for("plain.edit_widget", widget_id=widget.id)
+        if widget
+        else url_for("plain.new_widget", slug=definition.slug),
+        "back": _back(making),
+        "source_note": definition.kind if definition.kind != "any" else "",
+        "own_refresh": own,
+    }
+
+
+def _faults(making: Making, fields: tuple[form.Field, ...]) -> dict[str, Any]:
+    """What needs a fix: the list on top, and its count beside the button."""
+    faults = _summary(making, fields)
+    count = len(faults)
+    return {
+        "summary": faults,
+        "summary_head": f"{counted(count, 'field').capitalize()} need{'s' if count == 1 else ''} a fix. Nothing is lost.",
+        "summary_count": f"{count} field{' needs' if count == 1 else 's need'} a fix",
+    }
+
+
+def _tested(making: Making) -> dict[str, Any]:
+    """The last test, its answer under the pick of now, and the preview."""
+    definition, draft, trial = making.definition, making.draft, making.trial
+    if trial is None:
+        return {"trial": None, "token": "", "preview": preview_of(definition, making.widget, draft, None, False, False)}
+    pick = _pick(making)
+    data, error = reshaped(definition, trial, pick)
+    is_current = trial.asked == asked_of(definition, drafts.given(definition, draft))
+    return {
+        "trial": tell(definition, trial, data, error, pick, can_pick=definition.shape is not None),
+        "token": making.token,
+        "preview": preview_of(definition, making.widget, draft, data, error is None, is_current),
+    }
 
 
 def _focus(making: Making, fields: tuple[form.Field, ...]) -> str | None:

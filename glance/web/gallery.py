@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from dataclasses import dataclass
@@ -64,6 +65,27 @@ def gallery() -> str:
     )
 
 
+def styles_of(digest: str) -> Response:
+    """The stylesheets that folders of custom widgets bring along, for previews; those made in the browser stay out of plain pages."""
+    text, current = _styles()
+    response = Response(text, content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = (
+        "private, max-age=31536000, immutable" if digest == current else "private, no-store"
+    )
+    return response
+
+
+def styles_address() -> str:
+    """Where those stylesheets are; empty where there are none."""
+    text, digest = _styles()
+    return url_for("plain.styles_of", digest=digest) if text else ""
+
+
+def _styles() -> tuple[str, str]:
+    text = "\n".join(one.style for one in runtime().definitions.all() if one.style and one.trusted)
+    return text, hashlib.blake2s(text.encode(), digest_size=5).hexdigest()
+
+
 def read_again() -> Response:
     """Read the folders again; with `forget` drop a custom widget whose folder is gone."""
     rt = runtime()
@@ -101,8 +123,8 @@ def sample(
 
 
 def example_body(definition: Definition) -> Markup | None:
-    """The card drawn from the example; None where there is none, or where it needs a script or another site to be seen."""
-    if definition.example is None or definition.frames or "chart" in definition.assets:
+    """The card drawn from the example; None where there is none, or where it needs another site to be seen."""
+    if definition.example is None or definition.frames:
         return None
     try:
         return runtime().cards.body(definition, sample(definition), definition.example)

@@ -16,6 +16,7 @@ bp = Blueprint("plain", __name__)
 ROUTES = (
     ("/gallery", "gallery", gallery.gallery, ["GET"]),
     ("/gallery", "read_again", gallery.read_again, ["POST"]),
+    ("/gallery/styles.<digest>.css", "styles_of", gallery.styles_of, ["GET"]),
     ("/widgets/new/<slug>", "new_widget", forms.new_widget, ["GET", "POST"]),
     ("/widgets/<widget_id>/edit", "edit_widget", forms.edit_widget, ["GET", "POST"]),
     ("/widgets/<widget_id>/explain", "explain", explain.explain, ["GET"]),
@@ -54,6 +55,7 @@ def _day(at: float) -> str:
 
 
 bp.add_app_template_global(_laid_out, "laid_out")
+bp.add_app_template_global(gallery.styles_address, "card_styles")
 bp.add_app_template_global(is_touched, "is_touched")
 bp.add_app_template_filter(_clock_s, "clock_s")
 bp.add_app_template_filter(_day, "day")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from glance.model import Place
+from tests.cable import Cable
 from tests.e2e.conftest import Look
 from tests.page_site import Site, points
 from tests.upstream import Upstream
@@ -216,3 +219,27 @@ def test_the_focus_stays_in_the_head_when_a_card_turns_stale_and_nothing_shifts(
         page.page.keyboard.press("Enter")
         page.until(f"{card}.dataset.state === 'fresh'")
         page.until(f"document.activeElement === {card}.querySelector('.w-age')")
+
+
+@pytest.mark.parametrize(
+    "wakes", ["", "dispatchEvent(new Event('online'))", "document.dispatchEvent(new Event('visibilitychange'))"]
+)
+def test_a_socket_that_died_without_a_word_is_found_out_and_replaced(
+    site: Site, look: Callable[..., Look], wakes: str
+) -> None:
+    widget = site.tallies(1)[0]
+    cable = Cable(site.port)
+    page = look()
+    page.page.clock.install()
+    page.open(f"http://127.0.0.1:{cable.port}/d/home").connected()
+    cable.go_dead()
+    site.push(widget, 31)
+    page.page.clock.run_for(7_000 if wakes else 13_000)
+    if wakes:
+        page.run(wakes)
+    page.page.clock.run_for(1_000)
+    page.until(f"{VALUE.format(widget.id)} === '31'")
+    page.until("document.querySelector('.conn').dataset.conn === 'live'")
+    page.page.close()
+    cable.close()
+    assert site.runtime.hub.open_pages() <= 2

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from glance.mqtt.decode import tasmota_discovery, units
+from glance.mqtt.decode import tasmota_discovery
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
-from glance.mqtt.decode.tasmota_units import unit_of
+from glance.mqtt.decode.tasmota_units import STATISTICS, unit_of
 from glance.mqtt.decode.topics import device_of, label_of, presence
 
 ECOSYSTEM = "tasmota"
@@ -34,12 +34,12 @@ STATE_KEYS = frozenset(
     "Vcc UptimeSec Heap Sleep LoadAvg MqttCount Berry Wifi Dimmer CT White FanSpeed Speed Fade BluetoothBattery Psr".split()
 )
 WIFI = frozenset(("AP", "SSId", "BSSId", "Mode", "Downtime", "SSID", "BSSID"))
-SKIP = frozenset("Time TempUnit PressureUnit SpeedUnit TotalStartTime Id MAC Uptime Data Raw RawData Card".split()) - {"Card"}
 NOT_SENSORS = frozenset(("TempUnit", "PressureUnit", "SpeedUnit", "Time", "Id", "TotalStartTime", "MAC", "Address", "addr"))
 ZIGBEE = {
     "LinkQuality": "lqi", "Temperature": "°C", "Humidity": "%", "Pressure": "hPa", "Illuminance": None, "BatteryPercentage": "%",
     "BatteryVoltage": "V", "ActivePower": "W", "RMSVoltage": "V", "RMSCurrent": "A",
 }  # fmt: skip
+NO_UNITS: dict[str, Any] = {}
 ZIGBEE_SKIP = frozenset("Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch".split())
 
 
@@ -112,9 +112,9 @@ def state(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
                 if name not in WIFI:
                     draft.reading(device, f"Wifi.{name}", value, {"RSSI": "%", "Signal": "dBm"}.get(name))
         elif type(raw) is dict and key in STATE_KEYS:
-            leaves(draft, device, raw, unit_of, prefix=f"{key}.", depth=2)
+            leaves(draft, device, raw, prefix=f"{key}.", depth=2)
         elif type(raw) is dict and STATES.match(key):
-            leaves(draft, device, raw, unit_of, prefix=f"{key}.", depth=2)
+            leaves(draft, device, raw, prefix=f"{key}.", depth=2)
         elif type(raw) is not dict and type(raw) is not list and (STATES.match(key) or key in STATE_KEYS):
             draft.reading(device, key, raw, {"Vcc": "V", "UptimeSec": "s", "Dimmer": "%"}.get(key))
 
@@ -134,7 +134,7 @@ def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
             if key.startswith(("Switch", "Button")) and "Action" in raw:
                 draft.reading(device, f"{key}.Action", raw["Action"], None, "event")
             else:
-                leaves(draft, device, raw, unit_of, prefix=f"{key}.", depth=2)
+                leaves(draft, device, raw, prefix=f"{key}.", depth=2)
         else:
             draft.reading(device, key, raw, "%" if key.startswith("Dimmer") else None)
     if not draft.readings and draft.verdict is None:
@@ -142,11 +142,7 @@ def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
 
 
 def sensors(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
-    """…/SENSOR: one object per chip, with the units of temperature, pressure and speed beside them."""
-
-    def unit(key: str, raw: Any, inner: Mapping[str, Any]) -> str | None:
-        return unit_of(key, raw, inner, fields)
-
+    """…/SENSOR: one object per chip; the units of temperature, pressure and speed stand beside them."""
     for key, raw in fields.items():
         if key in NOT_SENSORS:
             continue
@@ -155,28 +151,26 @@ def sensors(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
         elif key in EVENTS:
             draft.says("event", f"{key}: something that happened, not a reading.")
         elif type(raw) is dict:
-            chip = raw if "Illuminance" not in raw or key != "" else raw
-            _chip(draft, device, key, chip, unit)
-        elif type(raw) is list:
-            leaves(draft, device, {key: raw}, unit)
+            _quantities(draft, device, clean(key), raw, fields)
+        elif type(raw) is not list:
+            draft.reading(device, clean(key), raw, unit_of(key, fields))
+
+
+def _quantities(draft: Draft, device: str, name: str, inner: Mapping[str, Any], top: Mapping[str, Any]) -> None:
+    """The quantities of one chip, one or two levels deep; ENERGY has units of its own."""
+    energy = name.upper().startswith("ENERGY")
+
+    def unit(key: str, _raw: Any, _fields: Mapping[str, Any]) -> str | None:
+        return unit_of(key, top, energy=energy)
+
+    for key, raw in inner.items():
+        if type(raw) is dict and STATISTICS.intersection(raw):
+            shared = unit_of(key, top, energy=energy)
+            for part, value in raw.items():
+                own = shared if part in STATISTICS else None
+                draft.reading(device, f"{name}.{clean(key)}.{clean(part)}", value, own)
         else:
-            draft.reading(device, clean(key), raw, units.normal(unit(key, raw, fields)))
-
-
-def _chip(draft: Draft, device: str, chip: str, fields: Mapping[str, Any], unit: Any) -> None:
-    """The quantities of one chip; ENERGY has units of its own."""
-    energy = chip.upper().startswith("ENERGY")
-
-    def unit_here(key: str, raw: Any, inner: Mapping[str, Any]) -> str | None:
-        found: str | None = tasmota_energy(key) if energy else None
-        return found or unit(key, raw, inner)
-
-    leaves(draft, device, fields, unit_here, prefix=f"{clean(chip)}.", skip=NOT_SENSORS, depth=2)
-
-
-def tasmota_energy(key: str) -> str | None:
-    """The unit of a quantity of an energy meter."""
-    return tasmota_discovery.ENERGY.get(key)
+            leaves(draft, device, {key: raw}, unit, prefix=f"{name}.", skip=NOT_SENSORS, depth=2)
 
 
 def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
@@ -203,4 +197,4 @@ def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
             elif key in ("Action", "Click", "click", "action", "AqaraVibrationMode"):
                 draft.reading(device, key, str(raw), None, "event")
             elif type(raw) is not dict and type(raw) is not list:
-                draft.reading(device, clean(key), raw, ZIGBEE.get(key) or unit_of(key, raw, fields, {"TempUnit": "C"}))
+                draft.reading(device, clean(key), raw, ZIGBEE.get(key) or unit_of(key, NO_UNITS))

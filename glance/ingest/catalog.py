@@ -1,0 +1,291 @@
+"""The devices and sensors in memory: found, described and merged as messages come; the writer keeps the rows in step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+
+from glance.errors import NotFound
+from glance.ingest.flood import FloodGuard
+from glance.ingest.tracks import Latest, Track
+from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Presence, Removed, Renamed, SensorInfo, SensorKind
+from glance.store.devices import Device, Sensor, Unsaved
+
+Key = tuple[str, str]
+DEVICE_FACTS = ("name", "maker", "model", "room", "ecosystem", "firmware", "via", "link")
+SENSOR_FACTS = ("name", "unit", "kind", "device_class", "state_class", "expire_after_s", "decimals")
+MAX_MERGES = 8
+
+
+class Catalog:
+    """Everything known about devices, under one `lock`; methods that change something are called with it held.
+
+    `unsaved_devices` and `unsaved_series` name what the writer has to store.
+    """
+
+    def __init__(self, guard: FloodGuard | None = None) -> None:
+        self.lock = threading.RLock()
+        self.guard = guard or FloodGuard()
+        self.devices: dict[str, Device] = {}
+        self.tracks: dict[int, Track] = {}
+        self.by_key: dict[Key, Track] = {}
+        self.bridges: dict[str, tuple[Presence, float]] = {}
+        self.heard_at: dict[str, float] = {}
+        self.unsaved_devices: set[str] = set()
+        self.unsaved_series: set[int] = set()
+        self.changes = 0
+        self._counts: dict[str, int] = {}
+        self._next_series = 1
+
+    def load(self, devices: Iterable[Device], sensors: Iterable[Sensor]) -> None:
+        """Fill it from the rows."""
+        self.devices = {device.id: device for device in devices}
+        self.tracks = {sensor.id: Track(sensor) for sensor in sensors}
+        self._next_series = max(self.tracks, default=0) + 1
+        for track in self.tracks.values():
+            sensor = track.sensor
+            if sensor.forgotten_at is not None:
+                continue
+            root = self.root(track)
+            self.by_key[(sensor.device, sensor.sensor)] = root
+            self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
+            if root is not track:
+                root.parts.append(track)
+            if sensor.kept_value is not None or sensor.kept_text is not None:
+                track.latest = Latest(0, sensor.kept_at, None, sensor.kept_value, sensor.kept_text)
+
+    # Finding
+
+    def root(self, track: Track) -> Track:
+        """The series that a merged one counts for; itself where it is not merged."""
+        for _ in range(MAX_MERGES):
+            above = self.tracks.get(track.sensor.part_of or 0)
+            if above is None:
+                break
+            track = above
+        return track
+
+    def home(self, device_id: str) -> str:
+        """The device that readings of this one count for."""
+        for _ in range(MAX_MERGES):
+            device = self.devices.get(device_id)
+            if device is None or device.merged_into is None:
+                break
+            device_id = device.merged_into
+        return device_id
+
+    def find(self, device_id: str, sensor: str) -> Track | None:
+        """The series of a sensor, also by a name it had before; None where there is none."""
+        return self.by_key.get((device_id, sensor)) or self.by_key.get((self.home(device_id), sensor))
+
+    def device(self, device_id: str) -> Device:
+        """The device with this id, or the one it was merged into; NotFound."""
+        found = self.devices.get(self.home(device_id))
+        if found is None or found.forgotten_at is not None:
+            raise NotFound("There is no such device.")
+        return found
+
+    def tracks_of(self, device_id: str) -> list[Track]:
+        """The series of a device that are shown with it, oldest first."""
+        return [
+            track
+            for track in list(self.tracks.values())
+            if track.sensor.device == device_id and track.sensor.part_of is None and track.sensor.forgotten_at is None
+        ]
+
+    # What messages say
+
+    def track_for(self, device_id: str, sensor: str, kind: SensorKind, retained: bool, now: float) -> Track | None:
+        """The series a reading belongs to, made where it is new; None where it is ignored, forgotten or too much."""
+        track = self.by_key.get((device_id, sensor))
+        if track is not None:
+            return None if self.devices[track.sensor.device].ignored else track
+        home = self.home(device_id)
+        device = self._present(home, retained, now)
+        if device is None or device.ignored:
+            return None
+        found = self.by_key.get((home, sensor))
+        if found is not None:
+            return found
+        if not self.guard.may_add_series(len(self.tracks), self._counts.get(home, 0), device.title, now):
+            return None
+        return self.add_track(Sensor(id=self._next_series, device=home, sensor=sensor, kind=kind, first_at=now))
+
+    def add_track(self, sensor: Sensor) -> Track:
+        """Keep a new series."""
+        sensor = replace(sensor, id=self._next_series)
+        self._next_series += 1
+        track = self.tracks[sensor.id] = Track(sensor)
+        self.by_key[(sensor.device, sensor.sensor)] = self.root(track)
+        self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
+        self.unsaved_series.add(sensor.id)
+        self.changes += 1
+        return track
+
+    def learn_device(self, info: DeviceInfo, retained: bool, now: float) -> None:
+        """A device described itself."""
+        home = self.home(info.device)
+        device = self._present(home, retained, now)
+        if device is None:
+            return
+        told = {name: value for name in DEVICE_FACTS if (value := getattr(info, name)) is not None}
+        if home != info.device:
+            told = {name: value for name, value in told.items() if getattr(device, name) is None}
+        self.put_device(replace(device, removed_at=None, **told))
+
+    def learn_sensor(self, info: SensorInfo, retained: bool, now: float) -> None:
+        """A sensor was described; it exists from then on, also without a value."""
+        track = self.track_for(info.device, info.sensor, info.kind or "number", retained, now)
+        if track is None:
+            return
+        told = {name: value for name in SENSOR_FACTS if (value := getattr(info, name)) is not None}
+        if info.options:
+            told["options"] = info.options
+        if info.value_labels:
+            told["value_labels"] = info.value_labels
+        if info.hidden is not None:
+            told["declared_hidden"] = info.hidden
+        if info.expire_after_s == 0:
+            told["expire_after_s"] = None
+        self.put_sensor(track, replace(track.sensor, removed_at=None, **told))
+
+    def learn_bridge(self, hangs: Bridged) -> None:
+        """A device is reached through a bridge."""
+        device = self.devices.get(self.home(hangs.device))
+        if device is not None and device.bridge != hangs.bridge:
+            self.put_device(replace(device, bridge=hangs.bridge))
+
+    def learn_liveness(self, said: Liveness, now: float) -> list[Track]:
+        """A last will or a sign of life came; returns the series whose state may have changed."""
+        if said.bridge:
+            before = self.bridges.get(said.subject)
+            self.bridges[said.subject] = (said.state, now)
+            changed = before is None or before[0] != said.state
+            below = {device.id for device in list(self.devices.values()) if device.bridge == said.subject}
+        else:
+            device = self._present(self.home(said.subject), said.retained, now)
+            if device is None:
+                return []
+            changed, below = device.state != said.state, {device.id}
+            if changed:
+                self.put_device(replace(device, state=said.state, state_at=now))
+        return [track for each in below for track in self.tracks_of(each)] if changed else []
+
+    def learn_removal(self, gone: Removed, now: float) -> None:
+        """A declaration was withdrawn: the history stays."""
+        if gone.sensor is not None:
+            track = self.find(gone.device, gone.sensor)
+            if track is not None and track.sensor.removed_at is None:
+                self.put_sensor(track, replace(track.sensor, removed_at=now))
+            return
+        device = self.devices.get(self.home(gone.device))
+        if device is not None and device.removed_at is None:
+            self.put_device(replace(device, removed_at=now))
+
+    def learn_rename(self, change: Renamed, now: float) -> None:
+        """Series known under one name turn out to be another's: the history goes with them, the old name still finds them."""
+        if change.old_sensor is not None:
+            track = self.by_key.get((change.old, change.old_sensor))
+            if track is not None:
+                self._move(track, change.new, change.new_sensor or change.old_sensor, now)
+            return
+        device = self.devices.get(change.old)
+        if device is None or change.old == change.new or device.merged_into is not None:
+            return
+        for track in self.tracks_of(change.old):
+            self._move(track, change.new, track.sensor.sensor, now)
+        if self.home(change.new) != change.old:
+            self.put_device(replace(device, merged_into=change.new))
+
+    # Keeping
+
+    def put_device(self, device: Device) -> None:
+        """Know a device as this from now on."""
+        if self.devices.get(device.id) != device:
+            self.devices[device.id] = device
+            self.unsaved_devices.add(device.id)
+            self.changes += 1
+
+    def put_sensor(self, track: Track, sensor: Sensor, *, quietly: bool = False) -> None:
+        """Know a series as this from now on; `quietly` where nothing that lists show has changed."""
+        if track.sensor != sensor:
+            track.sensor = sensor
+            self.unsaved_series.add(sensor.id)
+            self.changes += not quietly
+
+    def take_unsaved(self) -> Unsaved:
+        """What has to be stored, as it is now; it counts as stored from here on, see `give_back`."""
+        with self.lock:
+            device_ids, self.unsaved_devices = self.unsaved_devices, set()
+            series_ids, self.unsaved_series = self.unsaved_series, set()
+            devices = [self.devices[each] for each in device_ids if each in self.devices]
+            return devices, [self.tracks[each].sensor for each in series_ids if each in self.tracks]
+
+    def give_back(self, taken: Unsaved) -> None:
+        """This could not be stored."""
+        with self.lock:
+            self.unsaved_devices |= {device.id for device in taken[0]}
+            self.unsaved_series |= {sensor.id for sensor in taken[1]}
+
+    def drop_track(self, track: Track) -> None:
+        """Forget a series altogether."""
+        self.tracks.pop(track.sensor.id, None)
+        self.unsaved_series.discard(track.sensor.id)
+        for key in [key for key, found in self.by_key.items() if found is track]:
+            del self.by_key[key]
+        self.count_again(track.sensor.device)
+        self.changes += 1
+
+    def count_again(self, device_id: str) -> None:
+        """How many series a device has, for the flood guard."""
+        self._counts[device_id] = sum(1 for key in self.by_key if key[0] == device_id)
+
+    def _present(self, device_id: str, retained: bool, now: float) -> Device | None:
+        """The device, made where it is new; one that was forgotten comes back only with something that is not retained."""
+        device = self.devices.get(device_id)
+        if device is None:
+            if not self.guard.may_add_device(len(self.devices), now):
+                return None
+            device = Device(id=device_id, first_seen=now)
+            self.put_device(device)
+        elif device.forgotten_at is not None:
+            if retained:
+                return None
+            device = replace(device, forgotten_at=None, removed_at=None, first_seen=now)
+            self.put_device(device)
+        return device
+
+    def _move(self, track: Track, device_id: str, sensor: str, now: float) -> None:
+        """Give a series another name. Where that name is taken its samples are read together with those of the other."""
+        home = self.home(device_id)
+        old = track.sensor
+        if (old.device, old.sensor) == (home, sensor) or self._present(home, False, now) is None:
+            return
+        taken = self.by_key.get((home, sensor))
+        if taken is not None and taken is not track:
+            self.join(track, taken)
+            return
+        self.put_sensor(track, replace(old, device=home, sensor=sensor))
+        self.by_key[(home, sensor)] = track
+        # the old name is kept as an empty part, so that a widget which names it still finds the series
+        self.add_track(replace(old, part_of=track.sensor.id, kept_value=None, kept_text=None))
+        track.parts.append(self.tracks[self._next_series - 1])
+        self.count_again(home)
+
+    def join(self, part: Track, root: Track) -> None:
+        """From now on read the samples of `part` with those of `root`, and count its readings for `root`."""
+        if self.root(root) is part or part is root:
+            return
+        self.put_sensor(part, replace(part.sensor, part_of=root.sensor.id))
+        root.parts += [part, *part.parts]
+        for below in part.parts:
+            self.put_sensor(below, replace(below.sensor, part_of=root.sensor.id))
+        part.parts = []
+        for key, found in list(self.by_key.items()):
+            if found is part:
+                self.by_key[key] = root
+        if part.latest and (root.latest is None or (part.latest.at or 0) > (root.latest.at or 0)):
+            root.latest = part.latest
+        root.folded = None
+        self.changes += 1

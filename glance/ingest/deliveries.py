@@ -1,0 +1,108 @@
+"""Deliveries of the broker: each is acknowledged once it is committed, and one that comes again is not stored again."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+# A broker that answered for this long after an acknowledgement has taken it: such a delivery does not come again.
+CONFIRMED_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the broker delivered it. `connection` counts connections; `mid` 0 = QoS 0, nothing to acknowledge."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    qos: int = 0
+    mid: int = 0
+    again: bool = False
+    connection: int = 0
+
+
+@dataclass(slots=True)
+class Receipt:
+    """An acknowledgement that waits for its commit."""
+
+    mid: int
+    digest: int
+    connection: int
+
+
+Acknowledge = Callable[[Sequence[tuple[int, int]]], None]
+
+
+def digest_of(delivery: Delivery) -> int:
+    """64 bits of topic and payload, signed as SQLite wants them."""
+    both = hashlib.blake2b(delivery.topic.encode("utf-8", "surrogatepass"), digest_size=8)
+    both.update(b"\0")
+    both.update(delivery.payload)
+    return int.from_bytes(both.digest(), "big", signed=True)
+
+
+class Deliveries:
+    """Which deliveries are stored (`seen`) and which wait to be; used under the ingest lock."""
+
+    def __init__(self, seen: dict[int, int], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seen = seen
+        self._waiting: dict[int, Receipt] = {}
+        self._acknowledged: deque[tuple[float, int, Receipt]] = deque()
+        self._monotonic = monotonic
+        self._connection = 0
+        self.session_is_new = False
+        self.repeated = 0
+
+    def connected(self, connection: int, session_present: bool) -> None:
+        """A connection began. Without the old session the broker numbers anew: what was seen means nothing any more."""
+        self._connection = connection
+        self._acknowledged.clear()
+        if not session_present:
+            self._seen.clear()
+            self._waiting.clear()
+            self.session_is_new = True
+
+    def standing(self, delivery: Delivery) -> tuple[str, Receipt]:
+        """("new" | "stored" | "waiting", its receipt): stored ones may be acknowledged, waiting ones will be."""
+        digest = digest_of(delivery)
+        if delivery.again:
+            waiting = self._waiting.get(delivery.mid)
+            if waiting is not None and waiting.digest == digest:
+                waiting.connection = delivery.connection
+                self.repeated += 1
+                return "waiting", waiting
+            if self._seen.get(delivery.mid) == digest:
+                self.repeated += 1
+                return "stored", Receipt(delivery.mid, digest, delivery.connection)
+        receipt = Receipt(delivery.mid, digest, delivery.connection)
+        return "new", receipt
+
+    def wait(self, receipt: Receipt) -> None:
+        """This delivery is taken, and acknowledged once it is stored."""
+        self._waiting[receipt.mid] = receipt
+
+    def stored(self, receipts: Iterable[Receipt]) -> list[tuple[int, int]]:
+        """These are committed: what to acknowledge, as (connection, mid)."""
+        now = self._monotonic()
+        done = []
+        for receipt in receipts:
+            if self._waiting.get(receipt.mid) is receipt:
+                del self._waiting[receipt.mid]
+                self._seen[receipt.mid] = receipt.digest
+            self._acknowledged.append((now, self._connection, receipt))
+            done.append((receipt.connection, receipt.mid))
+        return done
+
+    def confirmed(self) -> list[int]:
+        """The message ids that the broker has let go for sure; they are no longer seen."""
+        now, mids = self._monotonic(), []
+        while self._acknowledged and now - self._acknowledged[0][0] > CONFIRMED_S:
+            _, connection, receipt = self._acknowledged.popleft()
+            if connection == self._connection and self._seen.get(receipt.mid) == receipt.digest:
+                del self._seen[receipt.mid]
+                mids.append(receipt.mid)
+        return mids

@@ -1,0 +1,274 @@
+"""What the owner does with devices: names, units, hiding, merging, replacing, ignoring, forgetting and bringing back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from glance.errors import Conflict, FieldError, Invalid, NotFound
+from glance.ingest.catalog import Catalog
+from glance.ingest.tracks import Track
+from glance.store.devices import Device, DeviceRows, Sensor, Unsaved
+
+DEVICE_CHANGES: Mapping[str, type | tuple[type, ...]] = {
+    "label": (str, type(None)),
+    "own_room": (str, type(None)),
+    "hidden": bool,
+    "ignored": bool,
+}
+SENSOR_CHANGES: Mapping[str, type | tuple[type, ...]] = {
+    "label": (str, type(None)),
+    "own_unit": (str, type(None)),
+    "own_hidden": (bool, type(None)),
+    "own_expire_after_s": (int, float, type(None)),
+    "own_decimals": (int, type(None)),
+    "correction": (int, float, type(None)),
+    "raw_days": (int, type(None)),
+    "rollup_days": (int, type(None)),
+}
+LONGEST = 120
+
+
+class Devices:
+    """The devices as pages and the API see and change them. Changes are stored before a method returns."""
+
+    def __init__(self, catalog: Catalog, rows: DeviceRows, clock: Callable[[], float] = time.time) -> None:
+        self._catalog = catalog
+        self._rows = rows
+        self._clock = clock
+
+    # Looking
+
+    @property
+    def changes(self) -> int:
+        """Grows whenever a device or sensor appeared or changed (not with values)."""
+        return self._catalog.changes
+
+    def all(self, *, with_ignored: bool = False) -> list[Device]:
+        """Every device that is neither forgotten nor merged into another, by title."""
+        found = [
+            device
+            for device in list(self._catalog.devices.values())
+            if device.forgotten_at is None and device.merged_into is None and (with_ignored or not device.ignored)
+        ]
+        return sorted(found, key=lambda device: (device.title.casefold(), device.id))
+
+    def forgotten(self) -> list[Device]:
+        """Those that can still be brought back, latest first."""
+        found = [device for device in list(self._catalog.devices.values()) if device.forgotten_at is not None]
+        return sorted(found, key=lambda device: -(device.forgotten_at or 0))
+
+    def merged(self, device_id: str) -> list[Device]:
+        """The devices that were merged into this one."""
+        return [device for device in list(self._catalog.devices.values()) if device.merged_into == device_id]
+
+    def get(self, device_id: str) -> Device:
+        """The device with this id (or that it was merged into); NotFound."""
+        return self._catalog.device(device_id)
+
+    def sensors(self, device_id: str, *, with_hidden: bool = True) -> list[Sensor]:
+        """The sensors of a device, the hidden ones last."""
+        device = self._catalog.device(device_id)
+        found = [track.sensor for track in self._catalog.tracks_of(device.id)]
+        return sorted(
+            (sensor for sensor in found if with_hidden or not sensor.hidden),
+            key=lambda sensor: (sensor.hidden, sensor.title.casefold(), sensor.sensor),
+        )
+
+    def sensor(self, device_id: str, sensor: str) -> Sensor:
+        """One sensor, also by a name it had before; NotFound."""
+        return self._track(device_id, sensor).sensor
+
+    def find(self, device_id: str, sensor: str) -> Sensor | None:
+        """One sensor, or None where it was never seen."""
+        track = self._catalog.find(device_id, sensor)
+        return track.sensor if track else None
+
+    def last_seen(self, device_id: str) -> float | None:
+        """When the device last sent something (Unix seconds)."""
+        heard = self._catalog.heard_at.get(device_id)
+        if heard is not None:
+            return heard
+        device = self._catalog.devices.get(device_id)
+        return device.last_seen if device else None
+
+    @property
+    def flood(self) -> str | None:
+        """The sentence to show where too many devices or sensors appeared at once; None where not."""
+        return self._catalog.guard.sentence(self._clock())
+
+    # Changing
+
+    def change(self, device_id: str, changes: Mapping[str, Any]) -> Device:
+        """Change label, own_room, hidden, ignored of a device; Invalid names what does not fit."""
+        told = _checked(changes, DEVICE_CHANGES)
+        with self._catalog.lock:
+            device = replace(self._catalog.device(device_id), **told)
+            self._catalog.put_device(device)
+        self._save()
+        return device
+
+    def change_sensor(self, device_id: str, sensor: str, changes: Mapping[str, Any]) -> Sensor:
+        """Change label, own_unit, own_hidden, own_expire_after_s, own_decimals, correction, raw_days, rollup_days of a sensor."""
+        told = _checked(changes, SENSOR_CHANGES)
+        with self._catalog.lock:
+            track = self._track(device_id, sensor)
+            self._catalog.put_sensor(track, replace(track.sensor, **told))
+            result = track.sensor
+        self._save()
+        return result
+
+    def merge(self, source_id: str, target_id: str) -> Device:
+        """Count the readings of one device, past and coming, for another: for duplicates, and for a replaced device
+        (source = the new one, target = the old one, whose names and widgets stay)."""
+        catalog = self._catalog
+        with catalog.lock:
+            source, target = catalog.device(source_id), catalog.device(target_id)
+            if source.id == target.id:
+                raise Conflict("A device cannot be merged with itself.")
+            for track in catalog.tracks_of(source.id):
+                same = catalog.by_key.get((target.id, track.sensor.sensor))
+                if same is None:
+                    same = catalog.add_track(replace(track.sensor, device=target.id, kept_value=None, kept_text=None))
+                catalog.join(track, same)
+            for before in self.merged(source.id):
+                catalog.put_device(replace(before, merged_into=target.id))
+            catalog.put_device(replace(source, merged_into=target.id))
+            catalog.count_again(target.id)
+        self._save()
+        return target
+
+    def merge_sensors(self, device_id: str, source: str, into_device: str, into: str) -> Sensor:
+        """Count the readings of one sensor for another."""
+        with self._catalog.lock:
+            part, root = self._track(device_id, source), self._track(into_device, into)
+            if part is root:
+                raise Conflict("A sensor cannot be merged with itself.")
+            self._catalog.join(part, root)
+        self._save()
+        return root.sensor
+
+    def separate(self, device_id: str) -> Device:
+        """Undo `merge`: the device stands for itself again, with its own history."""
+        catalog = self._catalog
+        with catalog.lock:
+            device = catalog.devices.get(device_id)
+            if device is None or device.merged_into is None:
+                raise NotFound("This device is not merged with another.")
+            device = replace(device, merged_into=None)
+            catalog.put_device(device)
+            for track in [track for track in list(catalog.tracks.values()) if track.sensor.device == device_id]:
+                self._part(track)
+        self._save()
+        return device
+
+    def forget(self, device_id: str) -> Device:
+        """Remove a device with its history; `restore` brings both back for some days. It returns by itself when it sends anew."""
+        catalog = self._catalog
+        now = self._clock()
+        with catalog.lock:
+            device = replace(catalog.device(device_id), forgotten_at=now)
+            for below in [device_id, *(each.id for each in self.merged(device.id))]:
+                for track in [track for track in list(catalog.tracks.values()) if track.sensor.device == below]:
+                    self._take_out(track, now)
+            for track in catalog.tracks_of(device.id):
+                self._take_out(track, now)
+            catalog.put_device(device)
+            catalog.count_again(device.id)
+        self._save()
+        return device
+
+    def restore(self, device_id: str) -> Device:
+        """Bring a forgotten device back with its history, also where it has returned by itself in the meantime."""
+        catalog = self._catalog
+        with catalog.lock:
+            device = catalog.devices.get(device_id)
+            lost = [
+                track
+                for track in list(catalog.tracks.values())
+                if track.sensor.device == device_id and track.sensor.forgotten_at is not None
+            ]
+            if device is None or (device.forgotten_at is None and not lost):
+                raise NotFound("There is nothing to bring back: the device was not forgotten, or too long ago.")
+            device = replace(device, forgotten_at=None)
+            catalog.put_device(device)
+            for track in lost:
+                self._put_back(track)
+            catalog.count_again(device_id)
+        self._save()
+        return device
+
+    def _take_out(self, track: Track, now: float) -> None:
+        if track.sensor.forgotten_at is None:
+            catalog = self._catalog
+            catalog.put_sensor(track, replace(track.sensor, forgotten_at=now))
+            for key in [key for key, found in catalog.by_key.items() if found is track]:
+                del catalog.by_key[key]
+
+    def _put_back(self, track: Track) -> None:
+        catalog = self._catalog
+        catalog.put_sensor(track, replace(track.sensor, forgotten_at=None))
+        key = (track.sensor.device, track.sensor.sensor)
+        newer = catalog.by_key.get(key)
+        root = catalog.root(track)
+        catalog.by_key[key] = root
+        if newer is not None and newer is not root:
+            catalog.join(newer, root)
+
+    def _part(self, track: Track) -> None:
+        """Make a merged series stand for itself again; one that was only made for the merge goes."""
+        catalog = self._catalog
+        root = catalog.root(track)
+        if root is track:
+            return
+        catalog.put_sensor(track, replace(track.sensor, part_of=None))
+        catalog.by_key[(track.sensor.device, track.sensor.sensor)] = track
+        root.parts = [part for part in root.parts if part is not track]
+        root.folded = None
+
+    def _track(self, device_id: str, sensor: str) -> Track:
+        track = self._catalog.find(device_id, sensor)
+        if track is None:
+            raise NotFound(f"There is no sensor {sensor!r} of this device.")
+        return track
+
+    def _save(self) -> None:
+        """Store what changed; where the database refuses, the writer tries again later."""
+        taken: Unsaved = ([], [])
+
+        def take() -> Unsaved:
+            nonlocal taken
+            taken = self._catalog.take_unsaved()
+            return taken
+
+        try:
+            self._rows.save(take)
+        except BaseException:
+            self._catalog.give_back(taken)
+            raise
+
+
+def _checked(changes: Mapping[str, Any], allowed: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
+    """The changes as they may be stored; Invalid with a message per field."""
+    errors: list[FieldError] = []
+    told: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in allowed:
+            errors.append(FieldError(name, f"This cannot be changed; there are {', '.join(allowed)}."))
+            continue
+        wrong_bool = isinstance(value, bool) and allowed[name] is not bool and name != "own_hidden"
+        if wrong_bool or not isinstance(value, allowed[name]):
+            errors.append(FieldError(name, "This is not of the right kind."))
+        elif isinstance(value, str) and len(value.strip()) > LONGEST:
+            errors.append(FieldError(name, f"At most {LONGEST} characters."))
+        elif name in ("raw_days", "rollup_days") and value is not None and not 1 <= value <= 36500:
+            errors.append(FieldError(name, "From 1 to 36500 days."))
+        elif name == "own_decimals" and value is not None and not 0 <= value <= 8:
+            errors.append(FieldError(name, "From 0 to 8 decimals."))
+        else:
+            told[name] = (value.strip() or (None if name != "own_unit" else "")) if isinstance(value, str) else value
+    if errors:
+        raise Invalid("Some changes do not fit.", errors)
+    return told

@@ -1,0 +1,127 @@
+"""What memory holds of one series: its newest value, the samples that are not folded yet, and how often they come."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from glance.store.devices import Sensor
+from glance.store.samples import Sample
+
+KEPT_GAPS = 20
+FEWEST_GAPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest value of a series. `id` 0 = it came retained and is no sample; `at` None = its time is unknown.
+
+    `heard_at` is when it arrived (Unix seconds); after a restart it is the time of the sample.
+    """
+
+    id: int
+    at: float | None
+    heard_at: float | None
+    value: float | None
+    text: str | None
+
+    @property
+    def retained(self) -> bool:
+        """True where the broker kept it and it is no sample."""
+        return self.id == 0
+
+
+class Tail:
+    """The unfolded samples of a series in the order of storing; compact, appended by one thread, read by any without a lock."""
+
+    __slots__ = ("ids", "stamps", "texts", "values")
+
+    def __init__(self) -> None:
+        self.ids = array("q")
+        self.stamps = array("q")
+        self.values = array("d")
+        self.texts: dict[int, str] | None = None
+
+    def append(self, number: int, ts_ms: int, value: float | None, text: str | None) -> None:
+        """Add a sample; `values` grows last, so that its length tells readers what is complete."""
+        if text is not None:
+            if self.texts is None:
+                self.texts = {}
+            self.texts[number] = text
+        self.ids.append(number)
+        self.stamps.append(ts_ms)
+        self.values.append(math.nan if value is None else value)
+
+    def after(self, last_id: int) -> Tail:
+        """A copy without the samples up to and with `last_id`."""
+        kept = Tail()
+        begin = bisect_right(self.ids, last_id)
+        kept.ids, kept.stamps, kept.values = self.ids[begin:], self.stamps[begin:], self.values[begin:]
+        if self.texts and kept.ids:
+            kept.texts = {number: text for number, text in self.texts.items() if number > last_id} or None
+        return kept
+
+    def samples(self, series: int, last_id: int = 0, limit: int | None = None) -> Iterator[Sample]:
+        """The samples stored after `last_id` (the newest `limit` of them), in the order of storing."""
+        end = len(self.values)
+        begin = bisect_right(self.ids, last_id, 0, end)
+        if limit is not None:
+            begin = max(begin, end - limit)
+        texts = self.texts
+        for turn in range(begin, end):
+            number, value = self.ids[turn], self.values[turn]
+            text = texts.get(number) if texts else None
+            yield Sample(number, series, self.stamps[turn] / 1000, None if value != value else value, text)
+
+    def numbers(self, last_id: int, begin_ms: int, end_ms: int) -> list[tuple[int, float]]:
+        """(Unix milliseconds, value) of the samples with a value in a stretch of time, stored after `last_id`."""
+        end = len(self.values)
+        begin = bisect_right(self.ids, last_id, 0, end)
+        return [
+            (ts, value)
+            for ts, value in zip(self.stamps[begin:end], self.values[begin:end], strict=True)
+            if begin_ms <= ts < end_ms and value == value
+        ]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Track:
+    """One series in memory. `parts` are the series merged into it; `folded` caches its newest folded samples."""
+
+    __slots__ = ("folded", "gaps", "heard_at", "latest", "parts", "sensor", "tail")
+
+    def __init__(self, sensor: Sensor) -> None:
+        self.sensor = sensor
+        self.tail = Tail()
+        self.latest: Latest | None = None
+        self.gaps: deque[float] | None = None
+        self.heard_at: float | None = None
+        self.parts: list[Track] = []
+        self.folded: tuple[int, list[Sample]] | None = None
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The series whose samples are read together."""
+        return (self.sensor.id, *(part.sensor.id for part in self.parts))
+
+    def hear(self, now: float) -> None:
+        """Note an arrival, for the usual gap between two."""
+        if self.heard_at is not None and now > self.heard_at:
+            if self.gaps is None:
+                self.gaps = deque(maxlen=KEPT_GAPS)
+            self.gaps.append(now - self.heard_at)
+        self.heard_at = now
+
+    def usual_gap_s(self) -> float | None:
+        """The median of the last gaps; None where too few are known."""
+        gaps = self.gaps
+        if gaps is None or len(gaps) < FEWEST_GAPS:
+            return None
+        return median(list(gaps))

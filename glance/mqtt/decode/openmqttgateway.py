@@ -1,0 +1,115 @@
+"""OpenMQTTGateway and Theengs Gateway: Bluetooth sensors, radio codes, the gateway itself.
+
+Source: 1technophile/OpenMQTTGateway docs/use/{ble,rf}.md, theengs/decoder docs (property names and units).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glance.mqtt.decode import rtl433, units
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.flatten import leaves
+from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.topics import presence
+
+ECOSYSTEM = "openmqttgateway"
+MODULE = "toMQTT"
+EVENTS = ("433toMQTT", "IRtoMQTT", "PilighttoMQTT", "SRFBtoMQTT", "RFtoMQTT", "2GtoMQTT", "GSMtoMQTT", "WebUItoMQTT")
+UNITS = {
+    "tempc": "°C", "tempf": "°F", "hum": "%", "batt": "%", "volt": "V", "lux": "lx", "moi": "%", "fer": "µS/cm", "pres": "hPa",
+    "co2": "ppm", "pm25": "µg/m³", "pm10": "µg/m³", "pm1": "µg/m³", "for": "mg/m³", "tvoc": "ppb", "voc": "ppb", "rssi": "dBm",
+    "distance": "m", "uptime": "s", "weight": "kg", "current": "A", "power": "W", "energy": "kWh", "lvl_cm": "cm", "lvl_in": "in",
+    "accx": None, "accy": None, "accz": None, "tempc2_dp": "°C", "tempf2_dp": "°F", "tempc1": "°C", "ws": "m/s",
+    "wind_speed": "m/s", "temperature": "°C", "humidity": "%", "freeMem": None, "freemem": None, "snr": "dB", "mq_temp": None,
+    "interval": None, "light": "lx", "pressure": "hPa", "ph": None, "ec": "µS/cm", "altitude": "m",
+}  # fmt: skip
+NAMES = {
+    "tempc": "Temperature", "tempf": "Temperature", "hum": "Humidity", "batt": "Battery", "volt": "Voltage", "lux": "Illuminance",
+    "moi": "Moisture", "fer": "Fertility", "pres": "Pressure", "co2": "CO₂", "rssi": "Signal", "distance": "Distance",
+}  # fmt: skip
+SKIP = frozenset(
+    "id name mac brand model model_id type rssi_raw servicedata servicedatauuid manufacturerdata mfid cidc acts track encr cipher "
+    "ctr mic prmac rval mac_type adv_type uuid mjr mnr txpower_raw version modules SSID ip env onboarding interface "
+    "tempUnit presence_uuid hostname unit sumu avgu volu device duration cont_type discovery gatewayMAC".split()
+)
+SYSTEM_SKIP = frozenset(
+    "version modules SSID ip env mac hostname BLEinterval intervalcnct scanrate eth origin disc Bdisc gatewayMAC interval".split()
+)
+UNIT_KEYS = {"weight": "unit", "avg": "avgu", "sum": "sumu", "vol": "volu"}
+
+
+def parts_of(levels: list[str]) -> tuple[str, str, list[str]] | None:
+    """(gateway, module, rest) of a topic of a gateway; None for other topics."""
+    for place in range(1, len(levels)):
+        if levels[place].endswith(MODULE) and len(levels[place]) > len(MODULE):
+            return clean(levels[place - 1]), levels[place], levels[place + 1 :]
+    return None
+
+
+def read(draft: Draft, gateway: str, module: str, rest: list[str]) -> None:
+    """A message of a gateway's module; `undecoded` and such carry nothing to draw."""
+    draft.ecosystem = ECOSYSTEM
+    fields = draft.message.body.value
+    if module in EVENTS or module.startswith(("433", "IR", "Pilight", "SRFB")):
+        draft.says("event", "A radio or infrared code: something that happened, not a reading.")
+        return
+    if type(fields) is not dict:
+        draft.says("meta", "No JSON object: nothing that a gateway sends for a sensor.")
+        return
+    if module.startswith("RTL_433"):
+        rtl433.read(draft, fields)
+        draft.ecosystem = ECOSYSTEM
+    elif module.startswith("SYS"):
+        _gateway(draft, gateway, fields)
+    elif module.startswith("BT"):
+        _bluetooth(draft, gateway, rest, fields)
+    else:
+        device = draft.device(gateway, name=gateway)
+        leaves(draft, device, fields, _unit, skip=SKIP)
+
+
+def _gateway(draft: Draft, gateway: str, fields: Mapping[str, Any]) -> None:
+    version = fields.get("version")
+    device = draft.device(gateway, name=gateway, model="OpenMQTTGateway", firmware=version if type(version) is str else None)
+    leaves(draft, device, fields, _unit, skip=SYSTEM_SKIP)
+
+
+def _bluetooth(draft: Draft, gateway: str, rest: list[str], fields: Mapping[str, Any]) -> None:
+    address = fields.get("id") or fields.get("mac")
+    own = rest[0] if rest else (address.replace(":", "") if type(address) is str else None)
+    if not own or own == "undecoded":
+        draft.says("meta", "A Bluetooth device that the gateway could not decode.")
+        return
+    if "cipher" in fields:
+        draft.says("meta", "Encrypted: the gateway needs the device's key to read it.")
+        return
+    draft.time_in(fields)
+    model, maker, name = fields.get("model"), fields.get("brand"), fields.get("name")
+    device = draft.device(
+        clean(own),
+        name=name if type(name) is str and name else f"{model} {own[-4:]}" if type(model) is str else own,
+        model=model if type(model) is str else None,
+        maker=maker if type(maker) is str else None,
+    )
+    # Several gateways may hear the same sensor: it is gone only when none does, so it hangs on none of them.
+    leaves(draft, device, fields, _unit, skip=SKIP)
+
+
+def lwt(draft: Draft, gateway: str) -> None:
+    """The gateway's own last will."""
+    draft.ecosystem = ECOSYSTEM
+    state = presence(str(draft.message.body.value))
+    if state:
+        draft.alive(draft.device(clean(gateway), name=gateway), state)
+
+
+def _unit(key: str, raw: Any, fields: Mapping[str, Any]) -> str | None:
+    beside = fields.get(UNIT_KEYS.get(key, ""))
+    if type(beside) is str:
+        return beside
+    base = key.rstrip("0123456789")
+    if key in UNITS or base in UNITS:
+        return UNITS[key] if key in UNITS else UNITS[base]
+    return units.by_suffix(key)

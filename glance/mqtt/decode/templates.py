@@ -1,0 +1,175 @@
+"""Value templates of Home Assistant: the usual ones by a path, the rest by a sandbox that cannot run for long.
+
+A template comes from the broker, so from anybody. Nearly all are a path into the JSON with a filter or two and never meet
+Jinja. What is left is parsed by Jinja and refused unless every node of it is on a short list: no loops, no macros, no calls but
+`.get`, `float`, `int`, `is_number`; so its run time is bounded by its length (1 kB) and the values' (4 kB each).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from glance.mqtt.decode import sandbox
+
+LONGEST_TEMPLATE = 1024
+LONGEST_VALUE = 4096
+SIMPLE = re.compile(r"\{\{-?\s*(value_json|value)((?:\.[A-Za-z_]\w*|\[\s*(?:'[^']*'|\"[^\"]*\"|-?[0-9]{1,4})\s*\])*)\s*((?:\|\s*\w+(?:\([^()|]*\))?\s*)*)-?\}\}\Z")
+STEP = re.compile(r"\.([A-Za-z_]\w*)|\[\s*(?:'([^']*)'|\"([^\"]*)\"|(-?[0-9]+))\s*\]")
+FILTER = re.compile(r"\|\s*(\w+)(?:\(([^()|]*)\))?\s*")
+PATH_IN = re.compile(r"value_json((?:\.[A-Za-z_]\w*|\[\s*(?:'[^']*'|\"[^\"]*\"|-?[0-9]{1,4})\s*\])+)")
+
+
+class Missing(Exception):
+    """The template yields no value for this message: a key is absent."""
+
+
+class Template(NamedTuple):
+    """`render(text, json)` gives the value as it is (number, bool, text); `path` where in the JSON it comes from.
+
+    `plain`: the value at the path is not changed (a filter that only casts or rounds is no change). `understood` False =
+    the template could not be taken; the raw value stands.
+    """
+
+    path: tuple[str | int, ...] | None
+    plain: bool
+    understood: bool
+    render: Callable[[str, Any], Any]
+
+
+def _as_it_is(text: str, _json: Any) -> Any:
+    return text
+
+
+RAW = Template((), True, True, _as_it_is)
+NOT_UNDERSTOOD = Template((), False, False, _as_it_is)
+CASTS = frozenset(("float", "int", "round", "string", "trim", "is_defined", "default", "d", "abs_"))
+
+
+@lru_cache(maxsize=2048)
+def compiled(source: str | None) -> Template:
+    """The template of a declaration; None or empty = the payload itself."""
+    if not source or not source.strip():
+        return RAW
+    source = source.strip()
+    if len(source) > LONGEST_TEMPLATE:
+        return NOT_UNDERSTOOD
+    found = SIMPLE.match(source)
+    if found:
+        return _simple(found)
+    program = sandbox.compiled(source)
+    if program is None:
+        return NOT_UNDERSTOOD
+    paths = {path_of(p) for p in PATH_IN.findall(source)}
+    path = paths.pop() if len(paths) == 1 else None
+    return Template(path, False, True, program)
+
+
+def path_of(text: str) -> tuple[str | int, ...]:
+    """The steps of `.a["b"][0]`."""
+    steps: list[str | int] = []
+    for name, single, double, index in STEP.findall(text):
+        steps.append(int(index) if index else name or single or double)
+    return tuple(steps)
+
+
+def _simple(found: re.Match[str]) -> Template:
+    path = path_of(found[2])
+    filters = [(name, argument.strip()) for name, argument in FILTER.findall(found[3])]
+    from_json = found[1] == "value_json"
+    steps = [_filter(name, argument) for name, argument in filters]
+    if any(step is None for step in steps):
+        return NOT_UNDERSTOOD
+    default = next((_literal(argument) for name, argument in filters if name in ("default", "d")), Missing)
+
+    def render(text: str, json: Any) -> Any:
+        value = _at(json, path) if from_json else text if not path else Missing
+        if value is Missing:
+            if default is Missing:
+                raise Missing
+            value = default
+        for step in steps:
+            if step is not None:
+                value = step(value)
+        return value
+
+    plain = all(name in CASTS for name, _ in filters)
+    return Template(path, plain and (from_json or not path), True, render)
+
+
+def _at(value: Any, path: tuple[str | int, ...]) -> Any:
+    """The value at a path, or Missing."""
+    for step in path:
+        if type(value) is dict:
+            value = value.get(step, Missing)
+        elif type(value) is list and type(step) is int and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return Missing
+        if value is Missing:
+            return Missing
+    return value
+
+
+def _literal(text: str) -> Any:
+    text = text.partition(",")[0].strip()
+    if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
+        return text[1:-1]
+    if text.lower() in ("true", "false", "none"):
+        return {"true": True, "false": False, "none": None}[text.lower()]
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        return ""
+
+
+def _filter(name: str, argument: str) -> Callable[[Any], Any] | None:
+    """One filter as a function; None for a filter that is not known."""
+    if name == "round":
+        places = _literal(argument) if argument else 0
+        return lambda value: _rounded(value, places if type(places) is int else 0)
+    if name in ("default", "d") or name == "is_defined":
+        return lambda value: value
+    return FILTERS.get(name)
+
+
+def _float(value: Any) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    return number if math.isfinite(number) else None
+
+
+def _int(value: Any) -> Any:
+    number = _float(value)
+    return int(number) if type(number) is float and abs(number) < 1e15 else number
+
+
+def _rounded(value: Any, places: int) -> Any:
+    number = _float(value)
+    return round(number, max(-15, min(places, 15))) if type(number) is float else value
+
+
+FILTERS: dict[str, Callable[[Any], Any]] = {
+    "float": _float,
+    "int": _int,
+    "lower": lambda value: str(value)[:LONGEST_VALUE].lower(),
+    "upper": lambda value: str(value)[:LONGEST_VALUE].upper(),
+    "title": lambda value: str(value)[:LONGEST_VALUE].title(),
+    "capitalize": lambda value: str(value)[:LONGEST_VALUE].capitalize(),
+    "trim": lambda value: str(value)[:LONGEST_VALUE].strip(),
+    "string": lambda value: value if type(value) is str else text_of(value),
+    "tojson": lambda value: value,
+    "to_json": lambda value: value,
+    "abs": lambda value: abs(_float(value)) if type(_float(value)) is float else value,
+    "bool": lambda value: value if type(value) is bool else str(value).strip().lower() in ("true", "on", "yes", "1"),
+}
+
+
+def text_of(value: Any) -> str:
+    """A value as Jinja prints it: True, None, 21.5."""
+    return value if type(value) is str else str(value)
