@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from glance import passwords
 from glance.config import Settings
+from glance.icons import Icons
 from glance.store.db import Database
 from glance.store.owner import KEEP_S, TOUCH_EVERY_S, Owner
 from glance.web import assets, door, problems
@@ -71,7 +72,7 @@ class House:
 def _app(settings: Settings, owner: Owner) -> Flask:
     runtime: Any = SimpleNamespace(settings=settings, owner=owner)
     app = Flask("glance.web", template_folder=str(assets.FOLDER.parent / "templates"), static_folder=None)
-    assets.install(app)
+    assets.install(app, Icons())
     door.init_app(app, runtime)
     problems.init_app(app, runtime)
     app.add_url_rule("/", "pages.home", lambda: "<p>Home</p>")

@@ -13,6 +13,7 @@ from werkzeug.exceptions import Forbidden, RequestEntityTooLarge, TooManyRequest
 
 from glance.errors import Conflict, FetchError, FieldError, Invalid, PreconditionFailed, Unavailable, Unreadable
 from glance.errors import NotFound as NotThere
+from glance.icons import Icons
 from glance.web import assets, problems
 
 SECRET = "hunter2-in-a-variable"
@@ -55,7 +56,7 @@ def _throw(error: Exception) -> None:
 @pytest.fixture
 def client() -> FlaskClient:
     app = Flask("glance.web", template_folder=str(assets.FOLDER.parent / "templates"), static_folder=None)
-    assets.install(app)
+    assets.install(app, Icons())
     problems.init_app(app, None)  # type: ignore[arg-type]
 
     def view(name: str) -> Any:

@@ -61,7 +61,7 @@ class Pending:
         self._condition = threading.Condition(lock)
         self._monotonic = monotonic
         self._batch = Batch()
-        self._since = 0.0
+        self._since: float | None = None
         self._wanted = False
         self.max_held = max_held
         self.pace = Pace()
@@ -125,10 +125,16 @@ class Pending:
                 self._condition.wait(end - now)
             return self.take_now()
 
+    def sleep(self, timeout_s: float) -> None:
+        """Wait until `stop`, a new arrival or the time is up."""
+        with self._condition:
+            if not self.stopped:
+                self._condition.wait(timeout_s)
+
     def take_now(self) -> Batch:
         """Take the batch as it is."""
         with self._condition:
-            taken, self._batch, self._wanted = self._batch, Batch(), False
+            taken, self._batch, self._wanted, self._since = self._batch, Batch(), False, None
             self.pace.after_ack = self.pace.after_ack or bool(taken.receipts)
             return taken
 
@@ -136,22 +142,20 @@ class Pending:
         """This could not be stored: it comes first the next time."""
         with self._condition:
             later = self._batch
-            self._batch = Batch(
-                batch.rows + later.rows, batch.receipts + later.receipts, batch.waiters + later.waiters
-            )
+            self._batch = Batch(batch.rows + later.rows, batch.receipts + later.receipts, batch.waiters + later.waiters)
+            self._since = self._monotonic()
 
     def _begin(self) -> None:
-        self._since = min(self._since or self._monotonic(), self._monotonic())
+        if self._since is None:
+            self._since = self._monotonic()
         self._condition.notify()
 
     def _due_at(self, now: float) -> float | None:
         """When to commit (monotonic seconds); None while there is nothing."""
-        batch, since = self._batch, self._since
+        batch = self._batch
         if not batch:
-            self._since = 0.0
             return None
-        if not since:
-            since = self._since = now
+        since = now if self._since is None else self._since
         if self._wanted or batch.waiters or self.eager or (self.pace.few and len(batch.receipts) >= STOCK_WINDOW):
             return now
         if not batch.receipts:
