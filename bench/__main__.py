@@ -105,7 +105,7 @@ def _head(where: dict[str, Any]) -> str:
     chromium = f", Chromium {where['chromium']}" if where["chromium"] else ""
     quick = ", quick" if where["quick"] else ""
     return (
-        f"Glance {where['commit'] or ''} on {where['cores']} {where['machine']} cores, Python {where['python']}, "
+        f"Glance {where['commit'] or '(no git)'} on {where['cores']} {where['machine']} cores, Python {where['python']}, "
         f"SQLite {where['sqlite']}{chromium}; {where['at']}, {where['took_s']} s{quick}; load before: {where['load_before']}"
     )
 

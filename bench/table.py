@@ -68,7 +68,9 @@ def number(value: float) -> str:
     """Three digits that matter."""
     if value == 0 or abs(value) >= 100:
         return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1g}"
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -46,14 +46,8 @@ class Folders:
         self._code = _code_stamp()
 
     def paths(self) -> list[Path]:
-        """Every folder that holds a manifest."""
-        return [
-            path
-            for root in self._roots
-            if root.is_dir()
-            for path in sorted(root.iterdir())
-            if (path / manifest_file.MANIFEST_NAME).is_file()
-        ]
+        """Every folder that holds a manifest, or a card whose manifest is missing or has another name."""
+        return [path for root in self._roots for path in manifest_file.folders_in(root)]
 
     def stamps(self) -> list[tuple[Path, str]]:
         """What tells whether anything changed."""
@@ -79,6 +73,14 @@ class Folders:
         return found
 
     def _load(self, path: Path) -> Definition | Broken:
+        try:
+            return self._checked(path)
+        except Exception as error:  # whatever is wrong with one folder must stop neither the others nor the start
+            log.exception("Reading the custom widget %s failed in an unexpected way.", path.name)
+            reason = f"It cannot be read ({type(error).__name__}); the log has the details."
+            return broken_by(path.name, path.name, path, reason)
+
+    def _checked(self, path: Path) -> Definition | Broken:
         try:
             file = manifest_file.read(path)
             definition = build(path.name, file.manifest, self._kinds, lines=file.lines, origin="folder", folder=path)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 PAGE = "page:"
+SERIES = "series:"
 WatchListener = Callable[[set[str]], None]
 
 
@@ -18,6 +19,7 @@ class Mailbox:
         self._condition = threading.Condition()
         self._marked: set[str] = set()
         self._watched: frozenset[str] = frozenset()
+        self._heard: frozenset[int] = frozenset()
         self._closed = False
 
     @property
@@ -29,6 +31,16 @@ class Mailbox:
         """From now on hear of these widgets, and of no others."""
         before, self._watched = self._watched, frozenset(widget_ids)
         self._hub.rewatched(before, self._watched)
+
+    def listen(self, series: Iterable[int]) -> None:
+        """From now on hear of these series as `series:<id>`, and of no others."""
+        before, self._heard = self._heard, frozenset(series)
+        self._hub.relistened(self, before, self._heard)
+
+    @property
+    def heard(self) -> frozenset[int]:
+        """The series it listens to."""
+        return self._heard
 
     def mark(self, ids: Iterable[str]) -> None:
         """Note changed ids and wake the one who waits."""
@@ -64,6 +76,9 @@ class Hub:
         self._lock = threading.Lock()
         self._boxes: set[Mailbox] = set()
         self._watchers: Counter[str] = Counter()
+        self._listeners: dict[int, set[Mailbox]] = {}
+        self._followers: dict[int, set[str]] = {}
+        self._follows: dict[str, frozenset[int]] = {}
         self._closed = False
         self.changes = 0
         self.on_watch: list[WatchListener] = []
@@ -97,6 +112,35 @@ class Hub:
         for box in boxes:
             box.mark([PAGE + dashboard_slug])
 
+    def follow(self, widget_id: str, series: Iterable[int]) -> None:
+        """From now on a mark on one of these series is a mark on the widget; no series = it follows none any more."""
+        with self._lock:
+            for each in self._follows.pop(widget_id, frozenset()):
+                self._followers[each].discard(widget_id)
+                if not self._followers[each]:
+                    del self._followers[each]
+            follows = frozenset(series)
+            if follows:
+                self._follows[widget_id] = follows
+            for each in follows:
+                self._followers.setdefault(each, set()).add(widget_id)
+
+    def mark_series(self, series: Iterable[int]) -> None:
+        """These series have new samples: tell the widgets that follow them, and those who listen to them."""
+        with self._lock:
+            if not self._followers and not self._listeners:
+                return
+            widgets: set[str] = set()
+            boxes: dict[Mailbox, list[str]] = {}
+            for each in series:
+                widgets |= self._followers.get(each, frozenset())
+                for box in self._listeners.get(each, ()):
+                    boxes.setdefault(box, []).append(f"{SERIES}{each}")
+        for box, names in boxes.items():
+            box.mark(names)
+        if widgets:
+            self.mark(widgets)
+
     def watched(self) -> set[str]:
         """Every widget that is open on some page."""
         with self._lock:
@@ -116,9 +160,17 @@ class Hub:
         for listener in self.on_watch if new else ():
             listener(new)
 
+    def relistened(self, box: Mailbox, before: frozenset[int], after: frozenset[int]) -> None:
+        """A mailbox changed what it listens to."""
+        with self._lock:
+            for each in after - before:
+                self._listeners.setdefault(each, set()).add(box)
+            self._deafen(box, before - after)
+
     def leave(self, box: Mailbox) -> None:
         """A mailbox closed."""
         with self._lock:
+            self._deafen(box, box.heard)
             if box in self._boxes:
                 self._boxes.discard(box)
                 self._forget(box.watched)
@@ -130,6 +182,14 @@ class Hub:
             boxes = list(self._boxes)
         for box in boxes:
             box.close()
+
+    def _deafen(self, box: Mailbox, series: Iterable[int]) -> None:
+        for each in series:
+            boxes = self._listeners.get(each)
+            if boxes is not None:
+                boxes.discard(box)
+                if not boxes:
+                    del self._listeners[each]
 
     def _forget(self, ids: Iterable[str]) -> None:
         for widget_id in ids:

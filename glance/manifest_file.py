@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from glance.definition import Fault, ManifestFault
 
+log = logging.getLogger(__name__)
+
 MANIFEST_NAME = "widget.yaml"
 PARTS = {"card.html": "template", "style.css": "style"}
 MAX_FILE_BYTES = 1_000_000
+# Far beyond any manifest; anchors and aliases (`&a`, `*a`) can make a small file endless or enormous.
+MAX_NODES = 50_000
+MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +34,37 @@ class ManifestFile:
     lines: Mapping[str, int]
 
 
+def folders_in(root: Path) -> list[Path]:
+    """The folders of custom widgets in `root`, by name; none where it cannot be read."""
+    try:
+        inside = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        log.debug("%s cannot be read: %s", root, error.strerror)
+        return []
+    return [path for path in inside if any(_exists(path / name) for name in (MANIFEST_NAME, *PARTS))]
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; what may not be looked at counts as there, so that it shows as broken."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """What tells whether a folder changed: name, time and size of each of its files."""
     found = []
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.name.startswith((".", "test_")):
-            stat = path.stat()
-            found.append((path.name, stat.st_mtime_ns, stat.st_size))
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and not path.name.startswith((".", "test_")):
+                stat = path.stat()
+                found.append((path.name, stat.st_mtime_ns, stat.st_size))
+    except OSError:  # it may not be read, or goes away just now: reading it says why
+        return (*found, ("", 0, 0))
     return tuple(found)
 
 
@@ -42,8 +73,8 @@ def read(folder: Path) -> ManifestFile:
     document = _yaml(folder / MANIFEST_NAME)
     if not isinstance(document, CommentedMap):
         raise ManifestFault([Fault("", "The manifest must be a mapping of keys to values.", 1)])
-    lines: dict[str, int] = {}
-    manifest = _plain(document, "", lines)
+    reading = _Plain()
+    manifest = reading.value(document, "", 1)
     for filename, key in PARTS.items():
         if (folder / filename).exists():
             manifest[key] = _text(folder / filename)
@@ -61,7 +92,7 @@ def read(folder: Path) -> ManifestFile:
         raise ManifestFault(
             [Fault("fetch.py", "is missing: source.kind is python.")], str(manifest.get("name", "")) or None
         )
-    return ManifestFile(manifest, lines)
+    return ManifestFile(manifest, reading.lines)
 
 
 def excerpt(folder: Path, line: int | None) -> list[tuple[int, str, bool]]:
@@ -98,31 +129,67 @@ def _yaml(path: Path) -> Any:
         ) from error
     except YAMLError as error:
         raise ManifestFault([Fault("", "The manifest is not YAML.")]) from error
+    except RecursionError as error:
+        raise ManifestFault([Fault("", "The manifest is nested too deeply.")]) from error
+    except ValueError as error:  # a date such as 2024-13-45, or a number of thousands of digits
+        raise ManifestFault(
+            [Fault("", "The manifest holds a date or number that cannot be read; put text in quotes.")]
+        ) from error
 
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(_text(path))
+        return json.loads(_text(path), parse_constant=_refuse)
     except ValueError as error:
         raise ManifestFault([Fault(path.name, f"is not JSON: {error}.")]) from error
+    except RecursionError as error:
+        raise ManifestFault([Fault(path.name, "is nested too deeply.")]) from error
 
 
-def _plain(node: Any, place: str, lines: dict[str, int]) -> Any:
-    """YAML nodes as plain data; notes the line of each place."""
-    if isinstance(node, CommentedMap):
-        out = {}
-        for key, value in node.items():
-            where = f"{place}.{key}".lstrip(".")
-            lines[where] = node.lc.key(key)[0] + 1 if key in node.lc.data else 1
-            out[str(key)] = _plain(value, where, lines)
-        return out
-    if isinstance(node, CommentedSeq):
-        for number in range(len(node)):
-            lines[f"{place}.{number}"] = node.lc.item(number)[0] + 1
-        return [_plain(value, f"{place}.{number}", lines) for number, value in enumerate(node)]
-    if isinstance(node, bool) or node is None:
-        return node
-    for plain in (int, float, str):
-        if isinstance(node, plain):
-            return plain(node)
-    return str(node)
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
+
+
+@dataclass
+class _Plain:
+    """YAML nodes made into plain data, with the line of each place."""
+
+    lines: dict[str, int] = field(default_factory=dict)
+    nodes: int = 0
+    depth: int = 0
+
+    def value(self, node: Any, place: str, line: int) -> Any:
+        """One node as plain data."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES or self.depth > MAX_DEPTH:
+            raise ManifestFault([Fault("", "The manifest is nested too deeply, or holds too much.", line)])
+        self.depth += 1
+        try:
+            return self._value(node, place, line)
+        finally:
+            self.depth -= 1
+
+    def _value(self, node: Any, place: str, line: int) -> Any:
+        if isinstance(node, CommentedMap):
+            out = {}
+            for key, value in node.items():
+                where = f"{place}.{key}".lstrip(".")
+                # A key that came by a merge (`<<`) has no line of its own.
+                self.lines[where] = node.lc.key(key)[0] + 1 if key in (node.lc.data or ()) else line
+                out[str(key)] = self.value(value, where, self.lines[where])
+            return out
+        if isinstance(node, CommentedSeq):
+            for number in range(len(node)):
+                self.lines[f"{place}.{number}"] = node.lc.item(number)[0] + 1 if node.lc.data else line
+            return [
+                self.value(value, f"{place}.{number}", self.lines[f"{place}.{number}"])
+                for number, value in enumerate(node)
+            ]
+        if isinstance(node, TaggedScalar) or (isinstance(node, float) and not math.isfinite(node)):
+            raise ManifestFault([Fault(place, "must be plain text, a number, a list or a mapping.", line)])
+        if isinstance(node, bool) or node is None:
+            return node
+        for plain in (int, float, str):
+            if isinstance(node, plain):
+                return plain(node)
+        return str(node)

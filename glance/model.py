@@ -101,10 +101,36 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """What moved in a chart since it was drawn: the newest time (Unix seconds) and per line its newest [t, v], or None."""
+
+    at: float | None
+    points: tuple[tuple[float, float] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a widget that is never fetched shows: data in its shape, age, state and why.
+
+    `stale_at` is when a live one turns stale (Unix seconds); `version` changes with everything but the tail.
+    """
+
+    data: Any
+    has_data: bool
+    state: State
+    at: float | None
+    stale_at: float | None
+    sentence: str | None
+    version: str
+    tail: Tail | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What a card shows: data, its age, its state, and the sentence for a note.
 
-    `stale` is what the API says: past its time, or the last try failed. `sentence` says what an empty card waits for.
+    `stale` is what the API says: past its time, or the last try failed. `sentence` says what an empty card waits for, or why a
+    value of a device is not live. `tail` is what a chart's newest points are, beside `version`.
     `has_data` tells a stored null from nothing. `at` is when the data was fetched (None = no age, e.g. static).
     `ttl_s` 0 = fetched on view only, None = never expires. `version` changes whenever the rendered card would.
     """
@@ -121,6 +147,7 @@ class View:
     cached: bool = True
     stale: bool = False
     sentence: str | None = None
+    tail: Tail | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from glance.definition import Definition, ManifestFault, build
-from glance.errors import Conflict, FieldError, Invalid, NotFound
+from glance.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from glance.folders import Broken, Check, Folders, broken_by, sentence_of
 from glance.store.custom_widgets import CustomWidgetRow, CustomWidgets
 from glance.store.dashboards import slug_of
@@ -133,8 +133,10 @@ class Registry:
         """Read what changed in the folders and the database; returns the slugs that changed."""
         with self._lock:
             before = self._known
-            self._read = self._folders.stamps()
+            read = self._folders.stamps()
             self._known = self._build()
+            # Only now: where the database could not be written, the next look tries again.
+            self._read = read
             changed = _changed(before, self._known)
         if changed and self._on_change:
             self._on_change(changed)
@@ -161,6 +163,8 @@ class Registry:
                 if self._folders.stamps() != self._read:
                     changed = self.rescan()
                     log.info("Definitions changed on disk: %s", ", ".join(sorted(changed)) or "none of use")
+            except Unavailable as error:
+                log.warning("Definitions changed on disk, but cannot be noted yet: %s", error)
             except Exception:
                 log.exception("Watching the folders of custom widgets failed; trying again.")
 

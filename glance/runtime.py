@@ -9,11 +9,18 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from glance import sources
+from glance.broker import EmbeddedBroker
 from glance.cards import CardRenderer
 from glance.config import Settings
+from glance.errors import FetchError, NotFound
 from glance.icons import Icons
 from glance.images import Images
+from glance.ingest import Ingest, Keeping
 from glance.live import Hub
+from glance.mqtt import address
+from glance.mqtt.asking import RefreshRequests
+from glance.mqtt.client import MqttClient
+from glance.mqtt.decode import Decoder
 from glance.outbound import Outbound
 from glance.placing import Placing
 from glance.refresh import Refresher
@@ -85,7 +92,35 @@ class Runtime:
             hub=self.hub,
             kinds=self.kinds,
         )
+        self.ingest = Ingest(
+            db=self.db,
+            hub=self.hub,
+            decoder=Decoder(),
+            keeping=Keeping(settings.raw_days, settings.rollup_days, settings.max_mb * 1_000_000),
+            clock=clock,
+        )
+        self.devices = self.ingest.devices
+        self.samples = self.ingest.samples
+        self.asked = RefreshRequests(self._refresh)
+        self.broker = EmbeddedBroker() if settings.mqtt_url == "embedded" else None
+        self.mqtt = self._mqtt_client()
         self.started_at = clock()
+
+    def _mqtt_client(self) -> MqttClient | None:
+        """The connection to the broker; None where GLANCE_MQTT_URL is off."""
+        if self.settings.mqtt_url == "off":
+            return None
+        client = MqttClient(
+            address=address.parse(self.broker.url if self.broker else self.settings.mqtt_url),
+            topics=self.settings.mqtt_topics,
+            client_id=self.ingest.client_id(),
+            receiver=self.ingest,
+            on_refresh=self.asked.ask,
+            clock=self.clock,
+        )
+        self.ingest.acknowledge = client.acknowledge
+        self.ingest.redeliver = client.redeliver
+        return client
 
     def start(self) -> None:
         """Start the threads."""
@@ -95,9 +130,17 @@ class Runtime:
             self._state = "running"
         self.definitions.start()
         self.refresher.start()
+        self.ingest.start()
+        if self.broker is not None:
+            self.broker.start()
+        if self.mqtt is not None:
+            self.mqtt.start()
 
     def stop(self) -> None:
-        """End in order: no new work, sockets, watcher, fetches, database; each step has a time limit."""
+        """End in order: no new work, sockets, watcher, samples, fetches, database; each step has a time limit.
+
+        What the broker delivered is committed and acknowledged before the connection ends.
+        """
         with self._lock:
             if self._state == "stopped":
                 return
@@ -105,6 +148,14 @@ class Runtime:
         self.hub.close()
         self.definitions.stop()
         self.refresher.refuse()
+        self.asked.stop()
+        if self.mqtt is not None:
+            self.mqtt.refuse()
+        self.ingest.stop()
+        if self.mqtt is not None:
+            self.mqtt.stop()
+        if self.broker is not None:
+            self.broker.stop()
         self.outbound.close()
         self.refresher.stop()
         self.db.close()
@@ -113,10 +164,30 @@ class Runtime:
     def ill(self) -> dict[str, str]:
         """What does not work, by part; empty where everything does (for /readyz)."""
         found: dict[str, str] = {}
-        for name, part in (("refresher", self.refresher), ("definitions", self.definitions)):
-            if not part.is_alive():
+        parts = {"refresher": self.refresher, "definitions": self.definitions, "ingest": self.ingest, "mqtt": self.mqtt}
+        for name, part in parts.items():
+            if part is not None and not part.is_alive():
                 found[name] = "its thread ended"
         return found
+
+    def broker_fault(self) -> str | None:
+        """What keeps the broker from being ready (for /readyz); None where it is connected, off, or was only looked for."""
+        if self.mqtt is None:
+            return None
+        state = self.mqtt.state
+        if state.connected or not (state.given or self.mqtt.ever_connected):
+            return None
+        return state.sentence or f"The connection to the broker at {state.address} is being made."
+
+    def _refresh(self, widget_id: str) -> None:
+        """Force a fetch that was asked for through the broker; the answer comes behind, by a mark on the hub."""
+        try:
+            self.refresher.get(self.widgets.get(widget_id), force=True, wait_s=0.0)
+        except NotFound:
+            log.info("A refresh of a widget that does not exist was asked for through the broker.")
+        except FetchError as error:
+            # wait_s=0 ends as a timeout while the fetch goes on; a failure is stored and shown by itself
+            log.debug("Refresh of %s: %s", widget_id, error)
 
     def _definitions_changed(self, slugs: set[str]) -> None:
         """Draw the widgets of changed definitions anew, and fetch for those that are open."""

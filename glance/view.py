@@ -10,7 +10,7 @@ from glance import freshness
 from glance.definition import Definition
 from glance.errors import FetchError
 from glance.freshness import Verdict
-from glance.model import CacheEntry, Failure, View, Widget
+from glance.model import CacheEntry, Failure, Look, View, Widget
 from glance.params import with_defaults
 
 STATIC_VERSION = "static"
@@ -72,6 +72,24 @@ def of_static(widget: Widget, definition: Definition) -> View:
         ttl_s=None,
         failure=None,
         version=STATIC_VERSION,
+    )
+
+
+def of_look(widget: Widget, look: Look) -> View:
+    """The view of a widget on samples of devices."""
+    return View(
+        widget_id=widget.id,
+        state=look.state,
+        data=look.data,
+        has_data=look.has_data,
+        at=look.at,
+        expires_at=look.stale_at,
+        ttl_s=None,
+        failure=None,
+        version=look.version,
+        stale=look.has_data and look.state != "live",
+        sentence=look.sentence,
+        tail=look.tail,
     )
 
 

@@ -26,6 +26,7 @@ STOREYS = (
     ),
     ("glance.fetching", "glance.flight", "glance.images", "glance.store"),
     ("glance.folders", "glance.ingest"),
+    ("glance.series",),
     ("glance.registry",),
     ("glance.refresh",),
     ("glance.placing",),

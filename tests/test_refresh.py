@@ -381,6 +381,16 @@ def test_changing_the_interval_moves_the_expiry_of_the_stored_answer(core: Core)
     assert core.refresher.peek([changed])[widget.id].expires_at == core.clock() + 60
 
 
+def test_an_interval_changed_during_a_fetch_holds_for_its_answer(core: Core) -> None:
+    core.probe.gate.clear()
+    widget = core.add()
+    until(lambda: len(core.probe.calls) == 1)
+    changed = core.placing.change(widget.id, {"refresh_interval": 7})
+    core.probe.gate.set()
+    settled(core)
+    assert core.refresher.peek([changed])[widget.id].expires_at == core.clock() + 7
+
+
 def test_peeking_never_fetches(core: Core) -> None:
     widget = place(core)
     core.clock.forward(10_000)

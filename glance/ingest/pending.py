@@ -107,8 +107,9 @@ class Pending:
 
     def stop(self) -> None:
         """End the waiting of the writer for good."""
-        self.stopped = True
-        self._condition.notify_all()
+        with self._condition:
+            self.stopped = True
+            self._condition.notify_all()
 
     def take(self, timeout_s: float) -> Batch:
         """Wait until a commit is due (at most `timeout_s`) and take the batch; empty where none is."""

@@ -79,6 +79,8 @@ class Writer:
 
     def stop(self) -> None:
         """Commit what is left and end; idempotent."""
+        if self._pending.stopped:
+            return
         self._pending.stop()
         if self._thread is not None:
             self._thread.join(STOP_S)

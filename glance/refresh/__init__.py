@@ -21,9 +21,10 @@ from glance.freshness import Verdict
 from glance.live import Hub
 from glance.model import CacheEntry, Fetch, View, Widget
 from glance.pool import GRACE_S, Job, Pool
-from glance.refresh.answers import Answers
-from glance.refresh.flights import Flights, too_slow
+from glance.refresh.answers import Answers, Looker
+from glance.refresh.flights import Flights
 from glance.refresh.keeper import Keeper
+from glance.refresh.outcomes import too_slow
 from glance.registry import Registry
 from glance.secretbox import SecretBox
 from glance.sources import MAX_DEADLINE_S
@@ -81,6 +82,10 @@ class Refresher:
             clock=clock,
         )
         self._keeper = Keeper(self._answers, self._flights, self._pool, widgets, hub, self.want, clock)
+
+    def look_with(self, kind: str, looker: Looker) -> None:
+        """From now on `looker` gives the views of widgets whose source is of this kind; it marks the hub by itself."""
+        self._answers.lookers[kind] = looker
 
     # Looking: no fetch, no wait
 

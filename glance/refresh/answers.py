@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from glance import freshness, view
 from glance.definition import Definition
 from glance.errors import Invalid, NotFound, Unavailable
 from glance.flight import Key
 from glance.freshness import Verdict
-from glance.model import CacheEntry, View, Widget
+from glance.model import CacheEntry, Look, View, Widget
 from glance.params import put_secrets, resolved, take_secrets
 from glance.registry import Registry
 from glance.secretbox import SecretBox
@@ -27,6 +27,16 @@ from glance.store.widgets import Widgets
 log = logging.getLogger(__name__)
 
 SEEN_EVERY_S = 86400.0
+
+
+class Looker(Protocol):
+    """Gives the views of a kind that is not fetched but changes by itself (series)."""
+
+    def look(self, widget: Widget, shape: str, now: float) -> Look:
+        """What the widget shows at `now`."""
+
+    def tick(self, now: float) -> None:
+        """Time passed: mark what changed by it."""
 
 
 class Answers:
@@ -53,6 +63,7 @@ class Answers:
         self._hashes: dict[str, tuple[int, str, str]] = {}
         self._seen: dict[str, float] = {}
         self.flying: Collection[Key] = ()
+        self.lookers: dict[str, Looker] = {}
 
     def load(self, widget_ids: Sequence[str]) -> None:
         """Read the entries of these widgets that were not read yet, in one query."""
@@ -118,8 +129,11 @@ class Answers:
         definition = self._definitions.find(widget.custom_widget)
         if definition is None:
             return view.of_broken(widget, self._why_broken(widget.custom_widget), self._entries.get(widget.id))
-        if kind_of(widget, definition) == "static":
+        kind = kind_of(widget, definition)
+        if kind == "static":
             return view.of_static(widget, definition)
+        if kind in self.lookers:
+            return view.of_look(widget, self.lookers[kind].look(widget, definition.shape or "value", now))
         return view.of_entry(widget.id, self.standing(widget, definition, now))
 
     def _why_broken(self, slug: str) -> str:

@@ -8,19 +8,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from glance import fetching, freshness
 from glance.definition import Definition
-from glance.errors import FetchError, GlanceError
+from glance.errors import FetchError, Unavailable
 from glance.flight import Flight, Key, Landing
 from glance.freshness import Verdict
 from glance.live import Hub
 from glance.model import CacheEntry, Fetch, Widget
 from glance.pool import GRACE_S, Job, Pool
 from glance.refresh.answers import Answers
+from glance.refresh.outcomes import as_failure, failed, succeeded, too_slow
 from glance.registry import Registry
 from glance.sources import MAX_DEADLINE_S
 from glance.store.widgets import Widgets
@@ -142,9 +143,8 @@ class Flights:
             suspended = self.is_suspended(flight.definition.slug)
             if suspended:
                 raise FetchError(suspended, kind="source")
-        except GlanceError as error:
-            failure = error if isinstance(error, FetchError) else FetchError(error.sentence, kind="source")
-            self._settle(flight, fetching.Answer(error=failure), None)
+        except Exception as error:
+            self._settle(flight, fetching.Answer(error=as_failure(error)), None)
             return
         flight.job = Job(
             run=lambda: self._run(flight, ready),
@@ -158,6 +158,13 @@ class Flights:
 
     def _run(self, flight: Flight, ready: fetching.Plan) -> None:
         flight.began = time.monotonic()
+        try:
+            self._fetch(flight, ready)
+        except Exception as error:
+            # What the source does wrong is in the answer: this is Glance's own, such as a database that cannot be read.
+            self._settle(flight, fetching.Answer(error=as_failure(error)), None)
+
+    def _fetch(self, flight: Flight, ready: fetching.Plan) -> None:
         now = self._clock()
         entry = self._answers.stored(*flight.key, now, variant=flight.variant)
         fresh = freshness.decide(entry, flight.key[1], now) is Verdict.FRESH
@@ -190,28 +197,41 @@ class Flights:
         self._settle(flight, fetching.Answer(error=too_slow(ready.deadline_s), took_s=ready.deadline_s), ready)
 
     def _settle(self, flight: Flight, answer: fetching.Answer, ready: fetching.Plan | None) -> None:
-        """Store what a run brought (unless it came too late), tell the pages, and let the waiting have it."""
+        """Store what a run brought (unless it came too late), tell the pages, and let the waiting have it, whatever happens."""
         if self._stopping and answer.error is not None:
             # cut off by the stop: no fault of the source, and not to be stored as one
             self._land(flight, Landing(None, error=answer.error))
             return
+        try:
+            landing = self._keep(flight, answer, ready)
+        except Exception as error:
+            # A flight that never lands would keep its widget from being fetched ever again.
+            _, before = self._answers.entry(flight.widget.id)
+            landing = Landing(None if flight.variant else before, error=answer.error or as_failure(error))
+        self._land(flight, landing)
+
+    def _keep(self, flight: Flight, answer: fetching.Answer, ready: fetching.Plan | None) -> Landing:
         now = self._clock()
         self.counts.fetches += 1
         self.counts.failures += answer.error is not None
         if ready is not None:
             slow = answer.error is not None and answer.error.kind == "timeout"
             (self._pool.timed_out if slow else self._pool.answered)(ready.lane)
+        if answer.error is None:
+            self._overruns.pop(flight.definition.slug, None)
         before = self._answers.stored(*flight.key, now, variant=flight.variant)
-        ttl_s = self._answers.ttl_s(flight.widget, flight.definition, now)
+        current = self._current(flight)
+        # The interval may have been changed since the fetch began.
+        ttl_s = self._answers.ttl_s(*(current or (flight.widget, flight.definition)), now)
         entry = (
-            _succeeded(flight, answer, before, now, ttl_s)
+            succeeded(flight, answer, before, now, ttl_s)
             if answer.error is None
-            else _failed(flight, answer.error, before, now, ttl_s)
+            else failed(flight, answer.error, before, now, ttl_s)
         )
         self._note(flight, answer, before, now)
-        if self._is_current(flight):
+        if current is not None:
             self._answers.put(entry, now, variant=flight.variant, state=answer.state or None)
-        self._land(flight, Landing(entry, error=answer.error))
+        return Landing(entry, error=answer.error)
 
     def _land(self, flight: Flight, landing: Landing) -> None:
         with self._lock:
@@ -235,13 +255,18 @@ class Flights:
         except FutureTimeout:
             raise too_slow(limit_s) from None
 
-    def _is_current(self, flight: Flight) -> bool:
-        """False where the widget is gone, or its params or definition changed while the answer was on its way."""
+    def _current(self, flight: Flight) -> tuple[Widget, Definition] | None:
+        """The widget and definition as they are now; None where the answer came too late: they are gone or fetch something else."""
         definition = self._definitions.find(flight.definition.slug)
-        widget = self._widgets.many([flight.widget.id]).get(flight.widget.id)
+        try:
+            widget = self._widgets.many([flight.widget.id]).get(flight.widget.id)
+        except Unavailable:
+            widget = flight.widget
         if widget is None or definition is None or definition.fetch_part != flight.definition.fetch_part:
-            return False
-        return flight.variant or self._answers.hash(widget, definition) == flight.key[1]
+            return None
+        if flight.variant or self._answers.hash(widget, definition) == flight.key[1]:
+            return widget, definition
+        return None
 
     def _note(self, flight: Flight, answer: fetching.Answer, before: CacheEntry | None, now: float) -> None:
         error = answer.error
@@ -274,41 +299,3 @@ class Flights:
             flight.definition.slug,
             error.sentence if error else "answered",
         )
-
-
-def too_slow(limit_s: float) -> FetchError:
-    return FetchError(f"The source did not answer within {limit_s:g} s.", kind="timeout")
-
-
-def _succeeded(
-    flight: Flight, answer: fetching.Answer, before: CacheEntry | None, now: float, ttl_s: float
-) -> CacheEntry:
-    return CacheEntry(
-        widget_id=flight.widget.id,
-        params_hash=flight.key[1],
-        data=before.data if answer.not_modified and before is not None else answer.data,
-        fetched_at=now,
-        expires_at=now + ttl_s,
-    )
-
-
-def _failed(flight: Flight, error: FetchError, before: CacheEntry | None, now: float, ttl_s: float) -> CacheEntry:
-    """The entry after a failure: the old answer stays as it is, the failure and the time of the next try join it."""
-    old = before or CacheEntry(flight.widget.id, flight.key[1], None, None, None)
-    failures = old.failures + 1
-    kind = (
-        "overloaded"
-        if error.http_status is not None and (error.http_status == 429 or error.http_status >= 500)
-        else error.kind
-    )
-    return replace(
-        old,
-        failures=failures,
-        error=error.sentence,
-        error_kind=kind,
-        error_at=now,
-        retry_at=now + freshness.backoff_s(failures, ttl_s, error.retry_after_s),
-        blocked_until=now + min(error.retry_after_s, freshness.MAX_RETRY_AFTER_S)
-        if error.http_status == 429 and error.retry_after_s
-        else None,
-    )

@@ -78,6 +78,8 @@ class Keeper:
     def tick(self) -> None:
         """One look: write off what overran, fetch what is due, clean once an hour."""
         self._pool.reap()
+        for looker in self._answers.lookers.values():
+            looker.tick(self._clock())
         wanted = (self._hub.watched() | self._warm_ids()) - self._resting()
         due = [widget_id for widget_id in wanted if self._may_be_due(widget_id)]
         if due:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from glance.errors import Unavailable
 from glance.model import CacheEntry
 from glance.store.db import Database
 from glance.store.rows import dump, load
@@ -45,12 +47,16 @@ class Cache:
         if row is None:
             return None
         if now - row["used_at"] > 1.0:
-            with self._db.write() as con:
-                con.execute(
-                    "UPDATE widget_data_variant SET used_at = ? WHERE widget_instance_id = ? AND params_hash = ?",
-                    (now, widget_id, params_hash),
-                )
+            self._used(widget_id, params_hash, now)
         return _entry(row)
+
+    def _used(self, widget_id: str, params_hash: str, now: float) -> None:
+        """Note that a variant was asked for; where nothing can be written now, the answer is worth more than the note."""
+        with suppress(Unavailable), self._db.write() as con:
+            con.execute(
+                "UPDATE widget_data_variant SET used_at = ? WHERE widget_instance_id = ? AND params_hash = ?",
+                (now, widget_id, params_hash),
+            )
 
     def put(self, entry: CacheEntry, now: float, *, variant: bool, state: dict[str, Any] | None = None) -> bool:
         """Store an answer or a failure, with the source's state, in one transaction; False where the widget is gone."""

@@ -35,6 +35,7 @@ class Database:
         self._write_lock = threading.RLock()
         self._depth = 0
         self._restructures = False
+        self._refused = False
         self.structure = 0
         self._closed = False
         _make_folder(folder)
@@ -43,6 +44,8 @@ class Database:
             self._prepare()
         except sqlite3.Error as error:
             raise SettingError(f"{self.path} cannot be used: {_sentence(error)}") from error
+        except OSError as error:
+            raise SettingError(f"{self.path} cannot be used: {error.strerror}; check who owns the data folder.") from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -66,7 +69,7 @@ class Database:
         `structure` says that dashboards, widgets or definitions change: `self.structure` grows, and what was made from them
         (lists of widgets, whole pages) is made anew.
         """
-        with self._write_lock:
+        with self._sole_writer():
             self._restructures |= structure
             if self._depth:
                 yield self._writer
@@ -78,12 +81,14 @@ class Database:
                 self._depth = 1
                 yield self._writer
                 self._writer.execute("COMMIT")
+                self._refused = False
             except BaseException as error:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 if isinstance(error, sqlite3.IntegrityError):
                     raise
                 if isinstance(error, sqlite3.Error):
+                    self._refused = True
                     raise _unavailable(error) from error
                 raise
             finally:
@@ -91,6 +96,16 @@ class Database:
                 if self._restructures:
                     self._restructures = False
                     self.structure += 1
+
+    @contextmanager
+    def _sole_writer(self) -> Iterator[None]:
+        """Hold the writer; whoever waits as long as for a locked file gives up too, so that the waits do not add up."""
+        if not self._write_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise Unavailable("The database is busy with other writes; nothing was changed. Try again.")
+        try:
+            yield
+        finally:
+            self._write_lock.release()
 
     def close(self) -> None:
         """Close every connection; idempotent."""
@@ -105,13 +120,23 @@ class Database:
         return sum(p.stat().st_size for p in (self.path, self.path.with_name("glance.db-wal")) if p.exists())
 
     def check_writable(self) -> None:
-        """Raise Unavailable where nothing can be written now; writes nothing itself (it is asked every few seconds)."""
-        with self._write_lock:
+        """Raise Unavailable where nothing can be written now.
+
+        It is asked every few seconds, so it writes something only after a write was refused, to see whether that is over:
+        a full disk shows at the commit.
+        """
+        with self._sole_writer():
             if self._depth or self._closed:
                 raise Unavailable("Glance is stopping.")
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
-                self._writer.execute("UPDATE preferences SET value = value WHERE name = ''")
+                if self._refused:
+                    version = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
+                    self._writer.execute(f"PRAGMA user_version = {version:d}")
+                    self._writer.execute("COMMIT")
+                    self._refused = False
+                else:
+                    self._writer.execute("UPDATE preferences SET value = value WHERE name = ''")
             except sqlite3.Error as error:
                 raise _unavailable(error) from error
             finally:
@@ -171,8 +196,12 @@ class Database:
         backups = self.folder / "backups"
         backups.mkdir(mode=0o700, exist_ok=True)
         target = backups / f"glance-v{version}-{time.strftime('%Y%m%d-%H%M%S')}.db"
-        self._writer.execute("VACUUM INTO ?", (str(target),))
-        os.chmod(target, 0o600)
+        # A copy that was cut short, by a full disk or the power, must not look like a whole one.
+        part = target.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        self._writer.execute("VACUUM INTO ?", (str(part),))
+        os.chmod(part, 0o600)
+        part.replace(target)
         log.info("Kept a copy of the database as %s before upgrading it.", target.name)
 
     def _step(self, version: int, sql: str) -> None:
@@ -208,13 +237,15 @@ def _statements(sql: str) -> Iterator[str]:
 
 
 def _sentence(error: sqlite3.Error) -> str:
-    text = str(error)
+    text = str(error).lower()
     if "locked" in text or "busy" in text:
         return "The database is locked by another program; nothing was changed. Close it and try again."
     if "readonly" in text or "read-only" in text:
         return "The database is read-only; nothing was changed. Check who owns the data folder."
     if "full" in text:
         return "The disk is full; nothing was changed. Free some space and try again."
+    if "disk i/o" in text:
+        return "The disk refused to be read or written (it may be full or broken); nothing was changed."
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return "The database file is damaged; nothing was changed. Put back a copy from the backups folder."
     if "unable to open" in text:

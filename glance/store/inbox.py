@@ -32,7 +32,7 @@ class Inbox:
         try:
             with self._db.write() as con:
                 con.executemany(
-                    "INSERT INTO inbox (id, series, ts, value, text) VALUES (?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO inbox (id, series, ts, value, text) VALUES (?, ?, ?, ?, ?)",
                     [row if row[4] is None else (*row[:4], self._text(row[4], today)) for row in rows],
                 )
         except BaseException:

@@ -21,13 +21,14 @@ from werkzeug.utils import redirect
 from glance.cards import CardError
 from glance.definition import Definition
 from glance.errors import GlanceError
-from glance.model import View, Widget
+from glance.model import Tail, View, Widget
 from glance.runtime import Runtime
 from glance.web import notes
 
 blueprint = Blueprint("fragments", __name__)
 
 KEPT = 600
+RANGES = ("1h", "24h", "7d", "30d")
 OOB = b' hx-swap-oob="outerMorph"'
 # Unguessable, so that no text of a widget can be mistaken for one of them.
 _SEED = secrets.token_hex(8)
@@ -40,7 +41,7 @@ _FORM_ORIGIN = re.compile(r"<form\b[^>]*\saction=\"(https?://[^/\"?#\s]+)")
 class Rendered:
     """A drawn card: its version, what is drawn between the changing parts, and what those parts are made of.
 
-    `forms` are the origins that forms in it go to (a page must allow them).
+    `tail` are a chart's newest points, which travel by themselves while the version stays. `forms` are the origins that forms in it go to (a page must allow them).
     """
 
     widget_id: str
@@ -50,6 +51,7 @@ class Rendered:
     at: float | None
     every_s: float
     forms: tuple[str, ...]
+    tail: Tail | None = None
 
     def join(self, now: float, *, out_of_band: bool = False) -> bytes:
         """The card's HTML at `now` (Unix seconds); `out_of_band` for a socket or an answer to htmx."""
@@ -100,11 +102,12 @@ class Fragments:
     def one(self, widget: Widget, view: View, now: float) -> Rendered:
         """The card of one widget, drawn anew only where something it shows has changed."""
         definition = self._runtime.definitions.find(widget.custom_widget)
-        fetched = (view.version, view.state, view.at)
+        # where a chart's newest points come as a tail, the age that goes with them is no reason to draw it anew
+        fetched = (view.version, view.state, None if view.tail is not None else view.at)
         key = (widget.version, definition and definition.version, fetched, self._step(definition, now))
         kept = self._kept.get(widget.id)
         if kept is not None and kept[0] == key:
-            return kept[1]
+            return kept[1] if view.tail is None else replace(kept[1], tail=view.tail, at=view.at)
         rendered = self._draw(widget, definition, view, version_of(key))
         with self._lock:
             self._kept[widget.id] = (key, rendered)
@@ -155,6 +158,8 @@ class Fragments:
             live=view.state == "live",
             mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT)),
             body=body,
+            ranges=RANGES if body is not None and _has_range(widget, definition) else (),
+            range=(widget.params.get("data_source") or {}).get("range", "24h"),
             tag=notes.tag(view),
             note=notes.note(view, body is not None),
             blank=notes.blank(view, widget, definition) if body is None else None,
@@ -169,6 +174,7 @@ class Fragments:
             view.at,
             every_s,
             forms,
+            view.tail,
         )
 
     def _body(self, widget: Widget, definition: Definition | None, view: View) -> tuple[Markup | None, str, View]:
@@ -188,6 +194,17 @@ class Fragments:
             if broken.slug == widget.custom_widget:
                 return f"The custom widget {widget.custom_widget} cannot be used. {broken.reason}"
         return f"The custom widget {widget.custom_widget} is not there any more."
+
+
+def _has_range(widget: Widget, definition: Definition | None) -> bool:
+    """Whether the card is a chart of stored samples, which can show other ranges than the saved one."""
+    source = widget.params.get("data_source")
+    return (
+        definition is not None
+        and "chart" in definition.assets
+        and isinstance(source, Mapping)
+        and source.get("kind") == "series"
+    )
 
 
 def version_of(key: tuple[Any, ...]) -> str:
@@ -256,7 +273,8 @@ def changed(slug: str) -> Response:
     known = dict(item.split(":", 1) for item in request.args.get("since", "").split(",") if ":" in item)
     store = fragments()
     cards = [card for card in store.now_of(widgets) if known.get(card.widget_id) != card.version]
-    rt.refresher.want(widgets)
+    # A poll is no look at the page: widgets with interval 0 rest.
+    rt.refresher.want(widgets, on_view=False)
     response = Response(
         store.message(cards, rt.clock()), 200 if cards else 204, content_type="text/html; charset=utf-8"
     )

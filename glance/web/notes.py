@@ -82,6 +82,12 @@ def note(view: View, has_body: bool) -> Note | None:
     if not has_body:
         return None
     failure = view.failure
+    if view.sentence and view.state in ("stale", "offline"):
+        return Note(
+            "off" if view.state == "offline" else "warn",
+            "plug-off" if view.state == "offline" else "clock",
+            view.sentence,
+        )
     if view.state == "offline":
         return Note("off", "plug-off", failure.message if failure else "The device is away.")
     if failure is not None and view.state in ("stale", "error", "refreshing"):
@@ -108,6 +114,9 @@ def blank(view: View, widget: Widget, definition: Definition | None) -> Blank | 
     if definition.kind == "push" or (widget.params.get("data_source") or {}).get("kind") == "push":
         text = f"Send it as JSON to /api/widgets/{widget.id}/data."
         return Blank("Nothing was sent yet", text if roomy else "", icon="inbox" if roomy else "", acts=(settings,))
+    if view.sentence:
+        title, rest = _parted(view.sentence)
+        return Blank(title, rest, icon="inbox" if roomy else "", acts=(Act("Open devices", "/devices"), settings))
     text = "It is fetched when this page is open." if roomy else ""
     return Blank("No data yet", text, icon="inbox" if roomy else "", retry=True, acts=(settings,))
 
@@ -119,7 +128,11 @@ def unusable(view: View, sentence: str) -> View:
 
 def _split(failure: Failure | None) -> tuple[str, str]:
     """A failure's first sentence as the title, the rest as the text."""
-    message = failure.message if failure else "Something is wrong with this widget."
+    return _parted(failure.message if failure else "Something is wrong with this widget.")
+
+
+def _parted(message: str) -> tuple[str, str]:
+    """The first sentence, without its full stop, and the rest."""
     match = _FIRST_SENTENCE.match(message)
     title, text = (match.group(1), match.group(2)) if match else (message, "")
     return title.rstrip("."), text

@@ -15,10 +15,10 @@ from simple_websocket.ws import Server
 
 from glance.errors import NotFound
 from glance.live import PAGE, Mailbox
-from glance.model import Widget
+from glance.model import Tail, Widget
 from glance.runtime import Runtime
 from glance.web import door
-from glance.web.fragments import Fragments, fragments, page_version
+from glance.web.fragments import Fragments, Rendered, fragments, page_version
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ class Talk:
         self._slug = slug
         self._page = ""
         self._sent: dict[str, str] = {}
+        self._tails: dict[str, Tail] = {}
 
     def run(self, still_holds: Callable[[], bool]) -> None:
         """Hear what the page has, then send whatever differs, until the hub closes or the page leaves."""
@@ -136,11 +137,14 @@ class Talk:
                 self._ws.send(json.dumps({"page": page}))
             self._page = page
         self._send(widgets)
-        self._runtime.refresher.want(widgets)
+        # The look was counted with the page: widgets with interval 0 are not asked twice for it.
+        self._runtime.refresher.want(widgets, on_view=False)
 
     def _send(self, widgets: Iterable[Widget]) -> None:
         """The cards that the page does not have yet, in messages of at most 32 KB (one card may be longer)."""
-        cards = [card for card in self._store.now_of(list(widgets)) if self._sent.get(card.widget_id) != card.version]
+        found = self._store.now_of(list(widgets))
+        cards = [card for card in found if self._sent.get(card.widget_id) != card.version]
+        self._send_tails([card for card in found if self._sent.get(card.widget_id) == card.version])
         now = self._runtime.clock()
         batch: list[bytes] = []
         size = 0
@@ -154,3 +158,16 @@ class Talk:
         if batch:
             self._ws.send(b"\n".join(batch).decode())
         self._sent.update((card.widget_id, card.version) for card in cards)
+
+    def _send_tails(self, cards: Iterable[Rendered]) -> None:
+        """The newest points of charts that are drawn already: `{"tails": {id: {"at": …, "points": [[t, v] | null, …]}}}`."""
+        new = {
+            card.widget_id: card.tail
+            for card in cards
+            if card.tail is not None and self._tails.get(card.widget_id) != card.tail
+        }
+        if new:
+            self._ws.send(
+                json.dumps({"tails": {key: {"at": tail.at, "points": tail.points} for key, tail in new.items()}})
+            )
+            self._tails.update(new)

@@ -59,7 +59,11 @@ def expanded(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(entries, dict):
         entries = out["availability"] = [entries]
     if isinstance(entries, list):
-        out["availability"] = [expanded({"~": base, **entry} if base is not None else entry) for entry in entries if isinstance(entry, dict)]
+        out["availability"] = [
+            expanded({"~": base, **entry} if base is not None else entry)
+            for entry in entries
+            if isinstance(entry, dict)
+        ]
     if type(base) is str:
         for key, value in out.items():
             if type(value) is str and key.endswith("topic"):

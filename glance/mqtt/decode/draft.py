@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ class Draft:
     """What one message says so far."""
 
     __slots__ = (
-        "at", "bridged", "devices", "dropped", "ecosystem", "empty", "liveness", "memory", "message", "readings",
+        "at", "bridged", "devices", "dropped", "dry", "ecosystem", "empty", "liveness", "memory", "message", "readings",
         "refused_at", "removed", "renamed", "sensors", "sentence", "verdict",
     )  # fmt: skip
 
@@ -77,6 +78,8 @@ class Draft:
         self.refused_at: float | None = None
         self.dropped = 0
         self.empty = 0
+        # (device, sensor) of what would be read, where only that is asked for; None = a real message.
+        self.dry: list[tuple[str, str]] | None = None
 
     def says(self, verdict: Verdict, sentence: str) -> None:
         """Decide what the message is; the last word counts."""
@@ -97,7 +100,7 @@ class Draft:
             self.at, self.refused_at = None, at
         return True
 
-    def time_in(self, fields: dict[str, Any], *, utc: bool = False) -> None:
+    def time_in(self, fields: Mapping[str, Any], *, utc: bool = False) -> None:
         """Take the best of the time keys of an object."""
         found = [key for key in fields if role(key) == "time"]
         if len(found) > 1:
@@ -115,6 +118,9 @@ class Draft:
         memory = self.memory
         device = memory.same.get(device, device)
         key = (device, sensor)
+        if self.dry is not None:
+            self.dry.append(key)
+            return True
         series = memory.series.get(key)
         if series is not None and series.info is not None:
             info = series.info
@@ -133,7 +139,9 @@ class Draft:
             kind = _word(series, value, kind)
         message = self.message
         repeat = (
-            series.topic != message.topic and series.value == value and -REPEAT_S < message.arrived_at - series.at < REPEAT_S
+            series.topic != message.topic
+            and series.value == value
+            and -REPEAT_S < message.arrived_at - series.at < REPEAT_S
         )
         if not message.retained and not repeat:
             series.topic, series.value, series.at = message.topic, value, message.arrived_at
@@ -168,7 +176,8 @@ class Draft:
         if series is not None and series.truth is not None and text in series.truth:
             return series.truth[text], text, "boolean", None
         if kind == "event":
-            return (text[: values.LONGEST_TEXT] if text and values.printable(text) else None), None, "event", None
+            said = text.lower() not in values.NOTHING and values.printable(text)
+            return (text[: values.LONGEST_TEXT] if said else None), None, "event", None
         if kind is None or kind == "number" or kind == "boolean":
             value = values.number_in(text)
             if value is not None:
@@ -181,7 +190,7 @@ class Draft:
             return None, None, "text", None
         if kind != "enum" and kind != "text" and lower in values.BOOLEANS and not _holds_words(sensor, series):
             return values.BOOLEANS[lower], text, "boolean", None
-        if kind == "number" or len(text) > values.LONGEST_TEXT or not values.printable(text) or _identity(text):
+        if kind == "number" or kind == "boolean" or not _shown(text):
             return None, None, "text", None
         return text, None, ("text" if kind == "text" else "enum"), None
 
@@ -212,10 +221,14 @@ class Draft:
 
     # -- declarations --------------------------------------------------------------------------------------------
 
-    def device(self, device: str, *, ecosystem: str | None = None, bridge: str | None = None, **said: str | None) -> str:
+    def device(
+        self, device: str, *, ecosystem: str | None = None, bridge: str | None = None, **said: str | None
+    ) -> str:
         """Say what is known about a device, once, and again when it changes; returns its canonical id."""
         memory = self.memory
         device = memory.same.get(device, device)
+        if self.dry is not None:
+            return device
         known = memory.known(device)
         old = known.info
         if old is None or any(value and getattr(old, name) != value for name, value in said.items()):
@@ -319,8 +332,13 @@ def _holds_words(sensor: str, series: Series | None) -> bool:
     return sensor.lower().endswith(ENUM_NAMES)
 
 
-def _identity(text: str) -> bool:
-    """Long digit or hex runs are codes, not words."""
-    return len(text) >= 8 and " " not in text and text.lower().removeprefix("0x").strip("0123456789abcdef:-") == "" and any(
-        c.isdigit() for c in text
+def _shown(text: str) -> bool:
+    """Whether a text is a state to show: short and printable, no code, no number that cannot be (1e400, 00012345)."""
+    if len(text) > values.LONGEST_TEXT or not values.printable(text) or values.NUMBER.match(text):
+        return False
+    return not (
+        len(text) >= 8
+        and " " not in text
+        and text.lower().removeprefix("0x").strip("0123456789abcdef:-") == ""
+        and any(c.isdigit() for c in text)
     )

@@ -33,6 +33,8 @@ ROOM_KEYS = ("room", "location", "area", "zone")
 NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
 MOST_ROWS = 200
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+\Z")
+# Levels that are about liveness only, so that 1 and 0 can be taken for it.
+PLAIN_LIVENESS = frozenset(("online", "lwt", "connected", "alive"))
 LOG_KEYS = frozenset(("message", "msg", "log"))
 
 
@@ -59,7 +61,9 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
         rtl433.read(draft, fields)
         return
     draft.time_in(fields)
-    rows = next((fields[k] for k in ROW_KEYS if type(fields.get(k)) is list and fields[k] and type(fields[k][0]) is dict), None)
+    rows = next(
+        (fields[k] for k in ROW_KEYS if type(fields.get(k)) is list and fields[k] and type(fields[k][0]) is dict), None
+    )
     if rows is not None:
         _rows(draft, levels, fields, rows)
         return
@@ -72,7 +76,9 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
     if measured is not None and len(levels) > 1:
         device, name = split(levels)
         own = _id(fields, levels)
-        draft.reading(_said(draft, own or device, fields), name, measured[0], measured[1] or units.guess(name, measured[0]))
+        draft.reading(
+            _said(draft, own or device, fields), name, measured[0], measured[1] or units.guess(name, measured[0])
+        )
         return
     device = _device(draft, levels, fields)
     unit_of = zigbee_units.unit_of if "linkquality" in fields else guessed
@@ -118,7 +124,11 @@ def _rows(draft: Draft, levels: list[str], envelope: dict[str, Any], rows: list[
         draft.time_in(row)
         sensor = _typed(row)
         if sensor is not None:
-            own = _id({k: v for k, v in row.items() if row[k] != sensor}, levels) if "id" in row or "device_id" in row else None
+            own = (
+                _id({k: v for k, v in row.items() if row[k] != sensor}, levels)
+                if "id" in row or "device_id" in row
+                else None
+            )
             device = _said(draft, own, envelope) if own else _device(draft, levels, envelope)
             _typed_value(draft, device, sensor, row)
             continue
@@ -194,9 +204,9 @@ def liveness(draft: Draft, levels: list[str], said: Any) -> bool:
     last = levels[-1].lower()
     if len(levels) < 2 or type(said) not in (str, bool):
         return False
-    word = str(said).strip().lower()
+    word = str(said).strip().lower().replace(" ", "")
     if last in LIVENESS_LEVELS:
-        if word not in CLEARLY and not (last in ("online", "lwt", "connected", "alive") and word in ("true", "false", "1", "0")):
+        if word not in CLEARLY and not (last in PLAIN_LIVENESS and word in ("true", "false", "1", "0")):
             return False
     elif word not in ("online", "offline") or last not in ("state", "bridge", "health", "stat"):
         return False
@@ -216,14 +226,16 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
     if liveness(draft, levels, raw):
         return
     device, sensor = split(levels)
-    what = role(sensor.partition("/")[0])
+    name, _, index = sensor.rpartition("/")
+    name = name if name and index.isdigit() else sensor
+    what = role(name)
     if what not in ("sensor", "event"):
         draft.says("meta", f"“{sensor}” names an identity, a time or a label, not a reading.")
         return
     if type(raw) is str and DECIMAL_COMMA.match(raw):
         draft.says("unreadable", "A number with a decimal comma: the sender should write a point.")
         return
-    unit = units.guess(sensor.partition("/")[0], raw)
+    unit = units.guess(name, raw)
     if draft.reading(device, sensor, raw, unit, "event" if what == "event" else None):
         known = draft.memory.devices.get(device)
         if known is None or known.info is None:

@@ -12,7 +12,7 @@ from glance.mqtt.decode import rtl433, units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
-from glance.mqtt.decode.topics import presence
+from glance.mqtt.decode.topics import device_of, label_of
 
 ECOSYSTEM = "openmqttgateway"
 MODULE = "toMQTT"
@@ -44,7 +44,7 @@ def parts_of(levels: list[str]) -> tuple[str, str, list[str]] | None:
     """(gateway, module, rest) of a topic of a gateway; None for other topics."""
     for place in range(1, len(levels)):
         if levels[place].endswith(MODULE) and len(levels[place]) > len(MODULE):
-            return clean(levels[place - 1]), levels[place], levels[place + 1 :]
+            return device_of(levels[:place]), levels[place], levels[place + 1 :]
     return None
 
 
@@ -66,13 +66,15 @@ def read(draft: Draft, gateway: str, module: str, rest: list[str]) -> None:
     elif module.startswith("BT"):
         _bluetooth(draft, gateway, rest, fields)
     else:
-        device = draft.device(gateway, name=gateway)
+        device = draft.device(gateway, name=label_of(gateway))
         leaves(draft, device, fields, _unit, skip=SKIP)
 
 
 def _gateway(draft: Draft, gateway: str, fields: Mapping[str, Any]) -> None:
     version = fields.get("version")
-    device = draft.device(gateway, name=gateway, model="OpenMQTTGateway", firmware=version if type(version) is str else None)
+    device = draft.device(
+        gateway, name=label_of(gateway), model="OpenMQTTGateway", firmware=version if type(version) is str else None
+    )
     leaves(draft, device, fields, _unit, skip=SYSTEM_SKIP)
 
 
@@ -95,14 +97,6 @@ def _bluetooth(draft: Draft, gateway: str, rest: list[str], fields: Mapping[str,
     )
     # Several gateways may hear the same sensor: it is gone only when none does, so it hangs on none of them.
     leaves(draft, device, fields, _unit, skip=SKIP)
-
-
-def lwt(draft: Draft, gateway: str) -> None:
-    """The gateway's own last will."""
-    draft.ecosystem = ECOSYSTEM
-    state = presence(str(draft.message.body.value))
-    if state:
-        draft.alive(draft.device(clean(gateway), name=gateway), state)
 
 
 def _unit(key: str, raw: Any, fields: Mapping[str, Any]) -> str | None:

@@ -53,7 +53,9 @@ def read(draft: Draft, fields: dict[str, Any]) -> None:
         return
     message = draft.message
     memory = draft.memory.of("rtl_433 packets", 512)
-    packet = {key: raw for key, raw in fields.items() if key not in ("time", "rssi", "snr", "noise", "freq", "freq1", "freq2")}
+    packet = {
+        key: raw for key, raw in fields.items() if key not in ("time", "rssi", "snr", "noise", "freq", "freq1", "freq2")
+    }
     same = hash(repr(packet))
     last = memory.get(device := device_in(fields))
     if last and last[0] == (message.topic, same) and 0 < message.arrived_at - last[1] < 2.0:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LONGEST_RESULT = 4096
+LONGEST_INPUT = 65_536
 MOST_NODES = 200
 DEEPEST = 24
 ALLOWED = (
@@ -18,7 +20,7 @@ ALLOWED = (
     nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos, nodes.Concat, nodes.Call,
     nodes.Assign, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword, nodes.Slice,
 )  # fmt: skip
-CALLS = frozenset(("float", "int", "is_number", "round", "abs", "min", "max", "bool", "iif", "now_", "states_"))
+CALLS = frozenset(("float", "int", "is_number", "round", "abs", "min", "max", "bool", "iif"))
 METHODS = frozenset(("get", "lower", "upper", "strip", "startswith", "endswith", "title"))
 
 
@@ -30,13 +32,17 @@ class _Environment(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator in ("*", "%") and not (_is_number(left) and _is_number(right)):
             raise SecurityError("only numbers can be multiplied")
-        if operator == "+" and isinstance(left, str) and len(left) + len(str(right)) > LONGEST_RESULT:
-            raise SecurityError("the result is too long")
+        if operator == "+" and not (_is_number(left) and _is_number(right)) and not _short(left, right):
+            raise SecurityError("only numbers and short texts can be added")
         return super().call_binop(context, operator, left, right)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and -(10**18) < value < 10**18)
+
+
+def _short(left: Any, right: Any) -> bool:
+    return isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= LONGEST_RESULT
 
 
 _MISSING = object()
@@ -108,8 +114,8 @@ def _clean(environment: _Environment) -> None:
         "float": _float, "int": _int, "round": _round, "abs": lambda v: abs(_float(v)), "string": _text, "lower":
         lambda v: _text(v).lower(), "upper": lambda v: _text(v).upper(), "trim": lambda v: _text(v).strip(), "title":
         lambda v: _text(v).title(), "capitalize": lambda v: _text(v).capitalize(), "replace": _replace, "default": _default,
-        "d": _default, "is_defined": _defined, "tojson": lambda v: v, "to_json": lambda v: v, "bool": lambda v: bool(v),
-        "length": lambda v: len(v), "count": lambda v: len(v), "is_number": _number, "first": lambda v: v[0], "last":
+        "d": _default, "is_defined": _defined, "tojson": lambda v: v, "to_json": lambda v: v, "bool": bool,
+        "length": len, "count": len, "is_number": _number, "first": lambda v: v[0], "last":
         lambda v: v[-1], "multiply": lambda v, f: _float(v) * _float(f), "add": lambda v, f: _float(v) + _float(f),
         "iif": lambda value, yes=True, no=False, none=None: yes if value else no,
         "bitwise_and": lambda v, other: _int(v) & _int(other),
@@ -134,9 +140,20 @@ def compiled(source: str) -> Callable[[str, Any], Any] | None:
         return None
 
     def render(text: str, json: Any) -> Any:
+        if len(text) > LONGEST_INPUT:
+            raise ValueError("the payload is too long")
         try:
             result = template.render(value=text, value_json=json if json is not None else {})
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError, MemoryError) as error:
+        except (
+            TemplateError,
+            ArithmeticError,
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            RecursionError,
+            MemoryError,
+        ) as error:
             raise ValueError(str(error)[:200]) from error
         result = result.strip()
         if len(result) > LONGEST_RESULT:
@@ -148,6 +165,9 @@ def compiled(source: str) -> Callable[[str, Any], Any] | None:
 
 def _allowed(tree: nodes.Template) -> bool:
     """Whether every node of a template is harmless and there are few of them."""
+    if next(tree.find_all(nodes.Assign), None) and next(tree.find_all(nodes.Concat), None):
+        # A variable joined to itself again and again doubles each time.
+        return False
     count = 0
     waiting: list[tuple[nodes.Node, int]] = [(tree, 0)]
     while waiting:

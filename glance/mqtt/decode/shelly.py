@@ -46,7 +46,9 @@ SKIP2 = frozenset(
     "relay_in_thermostat ram_size ram_free ram_min_free fs_size fs_free ram user_calibrated_phase sta_ip6 reset_reason "
     "utc_offset btrelay_rev alt last_updated_ts last_event_ts packet_id move_started_at move_timeout transition schedules".split()
 )
-SILENT = frozenset("mqtt cloud ws ble ht_ui ui matter modbus bthome knx eth plugs_ui scripts service xmod zigbee plugs".split())
+SILENT = frozenset(
+    "mqtt cloud ws ble ht_ui ui matter modbus bthome knx eth plugs_ui scripts service xmod zigbee plugs".split()
+)
 KINDS2: dict[str, SensorKind] = {"state": "enum", "mode": "enum", "pos_control": "boolean", "last_direction": "enum"}
 
 
@@ -63,7 +65,12 @@ def gen2_of(levels: list[str]) -> tuple[str, str, list[str]] | None:
     for place in range(1, len(levels)):
         level, rest = levels[place], levels[place + 1 :]
         device = clean("/".join(levels[:place]))
-        if level == "status" and len(rest) == 1 and COMPONENT.match(rest[0]) and (":" in rest[0] or rest[0] in ("sys", "wifi")):
+        if (
+            level == "status"
+            and len(rest) == 1
+            and COMPONENT.match(rest[0])
+            and (":" in rest[0] or rest[0] in ("sys", "wifi"))
+        ):
             return device, "status", rest
         if level == "events" and rest == ["rpc"]:
             return device, "events", rest
@@ -95,7 +102,9 @@ def read_gen1(draft: Draft, device: str, rest: list[str]) -> None:
         return
     name = clean("/".join(rest))
     if body.form == "json" and type(body.value) is dict:
-        skip = frozenset(("source", "has_timer", "timer_started", "timer_duration", "timer_remaining", "effect", "transition"))
+        skip = frozenset(
+            ("source", "has_timer", "timer_started", "timer_duration", "timer_remaining", "effect", "transition")
+        )
         leaves(draft, device, body.value, lambda key, _raw, _f: UNITS1.get(key), prefix=f"{name}.", skip=skip, depth=2)
         return
     last = rest[-1] if not rest[-1].isdigit() or len(rest) == 1 else rest[-2]
@@ -150,9 +159,9 @@ def _notification(draft: Draft, device: str, message: Mapping[str, Any]) -> None
     draft.time(params.get("ts"))
     if message["method"] == "NotifyEvent":
         for event in params.get("events") or ():
-            if type(event) is dict and type(event.get("event")) is str and type(event.get("component")) is str:
-                if event["component"].startswith(("input", "button", "bthome")):
-                    draft.reading(device, clean(event["component"]), event["event"], None, "event")
+            part, what = (event.get("component"), event.get("event")) if type(event) is dict else (None, None)
+            if type(part) is str and type(what) is str and part.startswith(("input", "button", "bthome")):
+                draft.reading(device, clean(part), what, None, "event")
         draft.says("event", "A button or another event of the Shelly.")
         return
     if message["method"] not in ("NotifyStatus", "NotifyFullStatus"):

@@ -24,7 +24,9 @@ COMMANDS = re.compile(
     r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|SHUTTER[0-9]*|DS.*)\Z"
 )
 META = re.compile(r"(?:INFO[1-3]|LOGGING|UPGRADE|HASS_STATE|UPTIME|MARGINS|STATUS(?:[1-79])?|STATUSPTH)\Z")
-EVENTS = frozenset(("RfReceived", "IrReceived", "SSerialReceived", "SerialReceived", "LwReceived", "Button", "TX20", "RotaryX"))
+EVENTS = frozenset(
+    ("RfReceived", "IrReceived", "SSerialReceived", "SerialReceived", "LwReceived", "Button", "TX20", "RotaryX")
+)
 SUBDEVICES = frozenset(("ZbReceived", "LwReceived"))
 # What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
 STATES = re.compile(
@@ -34,13 +36,17 @@ STATE_KEYS = frozenset(
     "Vcc UptimeSec Heap Sleep LoadAvg MqttCount Berry Wifi Dimmer CT White FanSpeed Speed Fade BluetoothBattery Psr".split()
 )
 WIFI = frozenset(("AP", "SSId", "BSSId", "Mode", "Downtime", "SSID", "BSSID"))
-NOT_SENSORS = frozenset(("TempUnit", "PressureUnit", "SpeedUnit", "Time", "Id", "TotalStartTime", "MAC", "Address", "addr"))
+NOT_SENSORS = frozenset(
+    ("TempUnit", "PressureUnit", "SpeedUnit", "Time", "Id", "TotalStartTime", "MAC", "Address", "addr")
+)
 ZIGBEE = {
     "LinkQuality": "lqi", "Temperature": "°C", "Humidity": "%", "Pressure": "hPa", "Illuminance": None, "BatteryPercentage": "%",
     "BatteryVoltage": "V", "ActivePower": "W", "RMSVoltage": "V", "RMSCurrent": "A",
 }  # fmt: skip
 NO_UNITS: dict[str, Any] = {}
-ZIGBEE_SKIP = frozenset("Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch".split())
+ZIGBEE_SKIP = frozenset(
+    "Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch".split()
+)
 
 
 def parts_of(levels: list[str]) -> tuple[str, str, str] | None:
@@ -111,9 +117,7 @@ def state(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
             for name, value in raw.items():
                 if name not in WIFI:
                     draft.reading(device, f"Wifi.{name}", value, {"RSSI": "%", "Signal": "dBm"}.get(name))
-        elif type(raw) is dict and key in STATE_KEYS:
-            leaves(draft, device, raw, prefix=f"{key}.", depth=2)
-        elif type(raw) is dict and STATES.match(key):
+        elif (type(raw) is dict and key in STATE_KEYS) or (type(raw) is dict and STATES.match(key)):
             leaves(draft, device, raw, prefix=f"{key}.", depth=2)
         elif type(raw) is not dict and type(raw) is not list and (STATES.match(key) or key in STATE_KEYS):
             draft.reading(device, key, raw, {"Vcc": "V", "UptimeSec": "s", "Dimmer": "%"}.get(key))

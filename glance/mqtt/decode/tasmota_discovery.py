@@ -21,7 +21,9 @@ RELAY, LIGHT, SHUTTER = 1, 2, 3
 
 def is_discovery(levels: list[str]) -> bool:
     """Whether a topic is one of Tasmota's discovery."""
-    return len(levels) == 4 and levels[1] == "discovery" and levels[3] in ("config", "sensors") and levels[0] == "tasmota"
+    return (
+        len(levels) == 4 and levels[1] == "discovery" and levels[3] in ("config", "sensors") and levels[0] == "tasmota"
+    )
 
 
 def liveness(memory: Memory, device: str, word: str) -> Presence | None:
@@ -98,7 +100,11 @@ def _declared(snapshot: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     """(sensor, unit) of everything in a snapshot of SENSOR, by the same names as its readings."""
     for chip, inner in snapshot.items():
         if type(inner) is not dict:
-            if role(chip) == "sensor" and type(inner) in (int, float, str) and chip not in ("TempUnit", "SpeedUnit", "PressureUnit"):
+            if (
+                role(chip) == "sensor"
+                and type(inner) in (int, float, str)
+                and chip not in ("TempUnit", "SpeedUnit", "PressureUnit")
+            ):
                 yield clean(chip), unit_of(chip, snapshot)
             continue
         energy = chip.upper().startswith("ENERGY")

@@ -22,7 +22,9 @@ UNITS = {
     "AvgDeg": "°", "WindDirection": "°", "Rain": "mm", "Range": None, "pH": None, "EC": "µS/cm", "ORP": "mV",
     "ActivePower": "W", "ApparentPower": "VA", "ReactivePower": "var", "UvLevel": None,
 }  # fmt: skip
-BY_TEMP_UNIT = frozenset(("Temperature", "DewPoint", "ObjTmp", "AmbTmp", "FeelsLike", "HeatIndex", "Temp", "TempTarget"))
+BY_TEMP_UNIT = frozenset(
+    ("Temperature", "DewPoint", "ObjTmp", "AmbTmp", "FeelsLike", "HeatIndex", "Temp", "TempTarget")
+)
 BY_PRESSURE_UNIT = frozenset(("Pressure", "SeaPressure"))
 BY_SPEED_UNIT = frozenset(("Speed", "WindSpeed", "Gust"))
 # Children that have the unit of the object they are in: {"Speed": {"Act": 14.8, "Avg": 8.5}}.

@@ -17,7 +17,9 @@ from glance.mqtt.decode import sandbox
 
 LONGEST_TEMPLATE = 1024
 LONGEST_VALUE = 4096
-SIMPLE = re.compile(r"\{\{-?\s*(value_json|value)((?:\.[A-Za-z_]\w*|\[\s*(?:'[^']*'|\"[^\"]*\"|-?[0-9]{1,4})\s*\])*)\s*((?:\|\s*\w+(?:\([^()|]*\))?\s*)*)-?\}\}\Z")
+SIMPLE = re.compile(
+    r"\{\{-?\s*(value_json|value)((?:\.[A-Za-z_]\w*|\[\s*(?:'[^']*'|\"[^\"]*\"|-?[0-9]{1,4})\s*\])*)\s*((?:\|\s*\w+(?:\([^()|]*\))?\s*)*)-?\}\}\Z"
+)
 STEP = re.compile(r"\.([A-Za-z_]\w*)|\[\s*(?:'([^']*)'|\"([^\"]*)\"|(-?[0-9]+))\s*\]")
 FILTER = re.compile(r"\|\s*(\w+)(?:\(([^()|]*)\))?\s*")
 PATH_IN = re.compile(r"value_json((?:\.[A-Za-z_]\w*|\[\s*(?:'[^']*'|\"[^\"]*\"|-?[0-9]{1,4})\s*\])+)")

@@ -14,7 +14,9 @@ LIVENESS_LEVELS = frozenset(
     "status availability available online lwt connected connection $state alive will state_online reachable".split()
 )
 ONLINE = frozenset("online connected available alive up ready true 1 on yes birth".split())
-OFFLINE = frozenset("offline disconnected unavailable dead down lost stopped false 0 off no connectionlost death".split())
+OFFLINE = frozenset(
+    "offline disconnected unavailable dead down lost stopped false 0 off no connectionlost death".split()
+)
 ASLEEP = frozenset("sleeping asleep sleep".split())
 # Words that can only mean liveness, whatever the topic is called.
 CLEARLY = frozenset("online offline connected disconnected connectionlost available unavailable".split())
@@ -60,6 +62,9 @@ def split(levels: list[str]) -> tuple[str, str]:
     if len(told) == 1:
         return clean(told[0]), "value"
     take = 2 if len(told) > 2 and told[-1].isdigit() and len(told[-1]) <= 2 else 1
+    if ")" in told[-1] and "(" not in told[-1] and "(" in told[-2]:
+        # A unit like (µg/m³) in a name is no further level.
+        take = 2
     return device_of(told[:-take]), clean("/".join(told[-take:]))
 
 

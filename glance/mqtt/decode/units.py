@@ -89,6 +89,9 @@ SPELLED = {"ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m
 @lru_cache(maxsize=8192)
 def by_suffix(key: str) -> str | None:
     """The unit that a key's ending names: `temperature_C`, `battery_mV`, `wind_avg_km_h`; numbered keys too (`temperature_1_C`)."""
+    if key.endswith(")"):
+        inside = key[:-1].rpartition("(")[2].strip()
+        return normal(inside) if inside in WRITTEN else None
     lower = key.lower()
     found: tuple[str, str] | None = None
     for suffix, unit in SUFFIXES:

@@ -27,7 +27,7 @@ def number(raw: Any) -> float | None:
     """A finite number out of a JSON number or a string that holds nothing else; None for anything else."""
     kind = type(raw)
     if kind is float:
-        return raw if math.isfinite(raw) else None  # type: ignore[no-any-return]
+        return raw if math.isfinite(raw) else None
     if kind is int:
         return float(raw) if -LARGEST < raw < LARGEST else None
     return number_in(raw) if kind is str else None

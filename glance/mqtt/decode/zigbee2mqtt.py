@@ -21,7 +21,9 @@ from glance.mqtt.decode.zigbee_units import unit_of
 from glance.mqtt.readings import SensorInfo, SensorKind
 
 ECOSYSTEM = "zigbee2mqtt"
-BRIDGE_TOPICS = frozenset("state devices groups info log logging config event health extensions definitions converters".split())
+BRIDGE_TOPICS = frozenset(
+    "state devices groups info log logging config event health extensions definitions converters".split()
+)
 # Metadata inside a state message, and the firmware's state.
 HIDDEN_KEYS = frozenset(("device", "options", "update", "last_seen", "elapsed_since", "definition"))
 EVENT_KEYS = frozenset(("action", "click"))
@@ -39,7 +41,11 @@ def base_of(levels: list[str], memory: Memory) -> str | None:
         base = "/".join(levels[:length])
         if base in bases or levels[length - 1].lower().startswith("zigbee2mqtt"):
             return base
-        if levels[length] == "bridge" and length + 1 < len(levels) and levels[length + 1] in ("state", "devices", "info"):
+        if (
+            levels[length] == "bridge"
+            and length + 1 < len(levels)
+            and levels[length + 1] in ("state", "devices", "info")
+        ):
             bases[base] = True
             memory.epoch += 1
             return base
@@ -141,7 +147,16 @@ def _bridge(draft: Draft, base: str, rest: list[str]) -> None:
 
 def _reduced(what: str, value: list[Any]) -> str:
     """A declaration without what nobody reads (bindings, clusters, presets): kept for the next start."""
-    keep = ("ieee_address", "friendly_name", "definition", "power_source", "software_build_id", "type", "description", "disabled")
+    keep = (
+        "ieee_address",
+        "friendly_name",
+        "definition",
+        "power_source",
+        "software_build_id",
+        "type",
+        "description",
+        "disabled",
+    )
     rows = [{k: row[k] for k in keep if k in row} for row in value if type(row) is dict] if what == "devices" else value
     return compact(rows)
 
@@ -157,8 +172,8 @@ def declare(draft: Draft, base: str, what: str, value: list[Any]) -> None:
     draft.says("declaration", f"The bridge names its {len(rows)} {what}, their sensors and units.")
 
 
-def _declare_device(draft: Draft, base: str, row: dict[str, Any]) -> None:
-    memory, name, ieee = draft.memory, row["friendly_name"], row["ieee_address"]
+def bind(memory: Memory, base: str, name: str, ieee: str) -> str:
+    """The device of an address under its present friendly name: known by the address, or by the name it was seen with first."""
     topic_key, ieee_key = f"z2m:{base}/{name}", f"ieee:{ieee}"
     device = memory.same.get(ieee_key)
     if device is None:
@@ -168,6 +183,13 @@ def _declare_device(draft: Draft, base: str, row: dict[str, Any]) -> None:
         memory.name(ieee_key, device)
         memory.name(f"owner:{device}", ieee)
     memory.name(topic_key, device)
+    memory.name(f"ha:zigbee2mqtt_{ieee}", device)
+    return device
+
+
+def _declare_device(draft: Draft, base: str, row: dict[str, Any]) -> None:
+    name, ieee = row["friendly_name"], row["ieee_address"]
+    device = bind(draft.memory, base, name, ieee)
     definition = row.get("definition")
     if type(definition) is not dict:
         definition = {}
@@ -190,7 +212,11 @@ def _exposes(exposes: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[d
             continue
         features = expose.get("features")
         if type(features) is list and depth < 3:
-            inner = f"{prefix}{expose['property']}." if expose.get("type") == "composite" and expose.get("property") else prefix
+            inner = (
+                f"{prefix}{expose['property']}."
+                if expose.get("type") == "composite" and expose.get("property")
+                else prefix
+            )
             yield from _exposes(features, inner, depth + 1)
         elif type(expose.get("property")) is str:
             yield expose, prefix

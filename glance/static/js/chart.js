@@ -60,25 +60,25 @@ function options(host, chart, span_s) {
   const short = unit && /^[°%]/.test(unit) ? unit[0] : '';
   return {
     width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, 10, 0, 0],
-    cursor: { points: { size: 7, width: 2 }, drag: { x: false, y: false } }, legend: { show: false },
+    cursor: { points: { size: 7, width: 2 }, drag: { x: true, y: false, dist: 6 } }, legend: { show: false },
     scales: { y: { range: (_, low, high) => (low == null ? [0, 1] : uPlot.rangeNum(low, high === low ? low + 1 : high, 0.1, true)) } },
     axes: [
       { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, ts) => ts.map(mark) },
       { stroke: () => ink('--ink-3'), font, size: 40, gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : +v.toFixed(6)) + short) },
     ],
     series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: DASH[i % 4], points: { show: false }, spanGaps: false }))],
-    hooks: { setCursor: [() => chart.plot && tipFor(host, chart)] },
+    hooks: { setCursor: [() => chart.plot && tipFor(host, chart)], setSelect: [plot => { if (plot.select.width > 0) chart.zoomed = true; }] },
   };
 }
 
-function draw(host) {
-  const { series = [] } = read(host), data = columns(series), known = charts.get(host);
+function draw(host, { series = [] } = read(host)) {
+  const data = columns(series), known = charts.get(host);
   const shape = JSON.stringify(series.map(s => [s.label, s.unit]));
   const span_s = (data[0].at(-1) ?? 0) - (data[0][0] ?? 0);
-  if (known && known.shape === shape && known.span === label(span_s)) { known.plot.setData(data); return; }
+  if (known && known.shape === shape && known.span === label(span_s)) { known.plot.setData(data, !known.zoomed); return; }
   known?.plot.destroy();
   const chart = known ?? { tip: document.createElement('div') };
-  Object.assign(chart, { series, shape, span: label(span_s), plot: null });
+  Object.assign(chart, { series, shape, span: label(span_s), plot: null, zoomed: false });
   chart.tip.className = 'tip';
   chart.tip.hidden = true;
   chart.plot = new uPlot(options(host, chart, span_s), data, host);
@@ -95,7 +95,40 @@ function all() {
   for (const host of document.querySelectorAll('[data-plot]')) if (!charts.has(host)) draw(host);
 }
 
-document.addEventListener('glance:data', event => draw(event.target));
+// Live points: the numbers above at once, the lines at most five times a second.
+const MOST = 4000, REDRAW_MS = 200;
+function grow(host, points) {
+  const chart = charts.get(host);
+  if (!chart) return;
+  const values = host.parentElement.querySelectorAll('.legend .v'), data = chart.plot.data;
+  points.forEach((point, i) => {
+    if (!point || !data[i + 1]) return;
+    const [t, v] = point, places = values[i]?.textContent.split('.')[1]?.length ?? 0;
+    if (values[i]) values[i].textContent = v.toFixed(places);
+    const last = data[0].length - 1;
+    if (data[0][last] === t) { data[i + 1][last] = v; return; }
+    if (t < data[0][last]) return;
+    data.forEach((column, k) => column.push(k === 0 ? t : k === i + 1 ? v : undefined));
+    if (data[0].length > MOST) data.forEach(column => column.shift());
+  });
+  chart.due ??= setTimeout(() => { chart.due = null; if (host.isConnected && !document.hidden) chart.plot.setData(data, !chart.zoomed); }, REDRAW_MS);
+}
+
+// Another range than the saved one is fetched once and then grows by live points; the card keeps sending the saved one.
+async function choose(button) {
+  const card = button.closest('.w'), host = card.querySelector('[data-plot]'), chart = charts.get(host);
+  if (!chart) return;
+  card.querySelectorAll('[data-range]').forEach(other => other.setAttribute('aria-pressed', other === button));
+  chart.own = button.dataset.saved === undefined;
+  if (!chart.own) { draw(host); return; }
+  const answer = await fetch(`${document.documentElement.dataset.root}/widgets/${card.id.slice(2)}/points?range=${button.dataset.range}`);
+  if (answer.ok && button.getAttribute('aria-pressed') === 'true') draw(host, await answer.json());
+}
+
+document.addEventListener('click', event => { const button = event.target.closest('[data-range]'); if (button) choose(button); });
+document.addEventListener('dblclick', event => { const chart = charts.get(event.target.closest('[data-plot]')); if (chart) chart.zoomed = false; });
+document.addEventListener('glance:tail', event => grow(event.target, event.detail.points));
+document.addEventListener('glance:data', event => { if (!charts.get(event.target)?.own) draw(event.target); });
 document.addEventListener('glance:theme', () => charts.forEach(chart => chart.plot.redraw(false)));
 matchMedia('(prefers-color-scheme: light)').addEventListener('change', () => charts.forEach(chart => chart.plot.redraw(false)));
 document.addEventListener('htmx:after:swap', all);

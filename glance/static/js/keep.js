@@ -32,6 +32,7 @@ htmx.registerExtension('keep', {
   },
   htmx_before_morph_attr(element, { attrName }) {
     // `open` of details and dialog belongs to the person once the page stands.
+    if (attrName === 'aria-pressed' && element.matches('[data-range]')) return false;
     return !(PERSONS.has(attrName) && element.matches('details, dialog'));
   },
 });

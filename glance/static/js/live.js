@@ -56,6 +56,12 @@ if (bar) {
     event.detail.cancelled = true;
     const told = JSON.parse(text);
     if (told.page && told.page !== main.dataset.page) reloadGrid();
+    for (const [id, tail] of Object.entries(told.tails ?? {})) {
+      const card = document.getElementById('w-' + id);
+      if (!card) continue;
+      card.dataset.at = tail.at;
+      card.querySelector('[data-plot]')?.dispatchEvent(new CustomEvent('glance:tail', { bubbles: true, detail: tail }));
+    }
   });
 
   // A socket that has died without saying so is declared closed; hx-ws then opens a new one after its shortest pause.

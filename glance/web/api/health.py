@@ -65,7 +65,7 @@ def healthz() -> Any:
 )
 def readyz() -> Any:
     """The database can be written, the threads live, the broker is connected or off."""
-    parts = {"database": _database(), "threads": _threads(), "broker": "off"}
+    parts = {"database": _database(), "threads": _threads(), "broker": _broker()}
     ready = all(part in ("ok", "off") for part in parts.values())
     answer: dict[str, Any] = {"status": "ready" if ready else "not ready"}
     if may_see_detail():
@@ -105,6 +105,10 @@ def _database() -> str:
     except GlanceError as error:
         return error.sentence
     return "ok"
+
+
+def _broker() -> str:
+    return "off" if runtime().mqtt is None else runtime().broker_fault() or "ok"
 
 
 def _threads() -> str:

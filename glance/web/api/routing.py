@@ -25,7 +25,8 @@ View = Callable[..., Any]
 class Route:
     """One method on one path, as declared.
 
-    `scope` is the scope a caller needs ('open' = none, 'read', 'write', 'refresh', 'push:<widget>', 'admin').
+    `scope` is the scope a caller needs ('open' = none, 'read', 'write', 'refresh', 'push:<widget>', 'admin'). One that names
+    what only the body tells ('ingest:<device>') is asked for by the view itself, with `need`.
     `body` is the schema of the JSON body, None = no body is read; `body_optional` lets an empty body through as None.
     `query` maps names to schemas; `answers` maps a status to (sentence, schema or None); `failures` are the statuses of
     problems beside those that follow from the rest.
@@ -107,11 +108,11 @@ def register(app: Flask) -> None:
 def _handler(item: Route) -> View:
     @wraps(item.view)
     def handle(**parts: str) -> Response:
-        if ":" not in item.scope:
+        kind, _, name = item.scope.partition(":")
+        if not name:
             need(item.scope)
-        else:
-            kind, _, name = item.scope.partition(":")
-            need(f"{kind}:{parts[name.strip('<>')]}")
+        elif (part := name.strip("<>")) in parts:
+            need(f"{kind}:{parts[part]}")
         if item.body is not None:
             value = read_json(request, item.body_optional)
             if value is not None or not item.body_optional:

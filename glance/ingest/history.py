@@ -1,0 +1,315 @@
+"""Reading samples: what is stored and what is still in memory, together, as lists, charts, uses and stretches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from glance.errors import NotFound
+from glance.ingest.buckets import Point, gap_after_s, merge_buckets, thin_out, with_gaps
+from glance.ingest.catalog import Catalog
+from glance.ingest.counters import rises
+from glance.ingest.tracks import Latest, Track
+from glance.ingest.upkeep import Marks
+from glance.store.rollups import FIVE_S, HOUR_S
+from glance.store.samples import Bucket, Sample, Samples
+
+KEPT_RECENT = 60
+MAX_POINTS = 5000
+# A rollup is fine enough where it still gives a third of the points that were asked for: lows and highs are kept anyway.
+FINE_ENOUGH = 3
+PAGE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A stretch of one series: points oldest first, never more than asked; `step_s` 0 = single samples."""
+
+    unit: str | None
+    step_s: float
+    points: list[Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much a counter grew from `begin` up to `end` (Unix seconds); None = nothing is known of that time."""
+
+    begin: float
+    end: float
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A time in which a series had one value or word; `end` is the beginning of the next, or of the end asked for."""
+
+    begin: float
+    end: float
+    value: float | None
+    text: str | None
+
+
+class History:
+    """Safe for any thread. A series id stands for itself and all that was merged into it."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        samples: Samples,
+        marks: Callable[[], Marks],
+        raw_days: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._catalog = catalog
+        self._samples = samples
+        self._marks = marks
+        self._raw_days = raw_days
+        self._clock = clock
+
+    def latest(self, series: int) -> Latest | None:
+        """The newest value of a series, from memory; None where it never had one."""
+        track = self._catalog.tracks.get(series)
+        return track.latest if track else None
+
+    def usual_gap_s(self, series: int) -> float | None:
+        """The median of its last gaps: those since the start, else those of the stored samples; None where too few are known."""
+        track = self._track(series)
+        known = track.usual_gap_s()
+        if known is None:
+            times = [sample.at for sample in self.recent(series, 21)]
+            gaps = sorted(after - before for before, after in pairwise(times) if after > before)
+            known = gaps[len(gaps) // 2] if len(gaps) >= 3 else None
+        return known
+
+    def recent(self, series: int, limit: int = 50) -> list[Sample]:
+        """The newest samples by time, oldest first."""
+        track = self._track(series)
+        tail, marks = self._tail(track, limit)
+        if len(tail) >= limit and _ascending(tail) and not track.parts:
+            return tail[-limit:]
+        if limit <= KEPT_RECENT:
+            kept = track.folded
+            if kept is None or kept[0] != marks.folded_to:
+                kept = (marks.folded_to, self._samples.recent(track.ids, KEPT_RECENT, marks.folded_to))
+                track.folded = kept
+            folded = kept[1]
+        else:
+            folded = self._samples.recent(track.ids, limit, marks.folded_to)
+        return sorted([*folded, *tail], key=lambda sample: (sample.at, sample.id))[-limit:]
+
+    def since(self, series: int, last_id: int, limit: int = 1000) -> list[Sample]:
+        """The samples stored after `last_id` in the order of storing: the newest `limit` of them."""
+        track = self._track(series)
+        tail, marks = self._tail(track, None, last_id)
+        if last_id >= marks.folded_to or len(tail) >= limit:
+            return tail[-limit:]
+        folded = self._samples.since(track.ids, last_id, marks.folded_to, limit)
+        return [*folded, *tail][-limit:]
+
+    def between(self, series: int, begin: float, end: float, limit: int = PAGE) -> list[Sample]:
+        """The samples from `begin` up to before `end` (Unix seconds), oldest first, at most `limit`."""
+        return list(self._pages(series, begin, end, limit))[:limit]
+
+    def export(self, series: int, begin: float, end: float) -> Iterator[Sample]:
+        """Every sample of a stretch, oldest first, read page by page: for files of any length."""
+        return self._pages(series, begin, end, None)
+
+    def _pages(self, series: int, begin: float, end: float, limit: int | None) -> Iterator[Sample]:
+        track = self._track(series)
+        tail, marks = self._tail(track)
+        begin_ms, end_ms = int(begin * 1000), int(end * 1000)
+        fresh = sorted(
+            (sample for sample in tail if begin <= sample.at < end), key=lambda sample: (sample.at, sample.id), reverse=True
+        )
+        after = (begin_ms - 1, 0)
+        while True:
+            size = PAGE if limit is None else min(limit, PAGE)
+            page = self._samples.between(track.ids, begin_ms, end_ms, marks.folded_to, size, after)
+            for sample in page:
+                while fresh and fresh[-1].at < sample.at:
+                    yield fresh.pop()
+                yield sample
+            if len(page) < size or limit is not None:
+                break
+            after = (round(page[-1].at * 1000), page[-1].id)
+        yield from reversed(fresh)
+
+    # Charts
+
+    def history(self, series: int, begin: float, end: float, points: int = 300) -> Chart:
+        """Averages with lows and highs from `begin` up to `end` (Unix seconds), at most `points`, gaps as empty points.
+
+        Single samples where they are few enough, else buckets of raw samples, of 5 minutes or of hours, whichever fits.
+        """
+        track = self._track(series)
+        points = max(2, min(points, MAX_POINTS))
+        end = max(end, begin + 1)
+        if begin >= self._clock() - self._raw_days_of(track) * 86400:
+            single = self._single(track, begin, end, points)
+            if single is not None:
+                return single
+        step_s = _step_s(begin, end, points)
+        base = self._base_s(track, begin, end, step_s, points)
+        if base and step_s < base:
+            step_s = float(base)
+        elif base:
+            step_s = float(-(-step_s // base) * base)
+        found = self._buckets(track, base, step_s, begin, end)
+        gap_s = max(2 * step_s, gap_after_s(self.usual_gap_s(series)))
+        shown = with_gaps([Point.of(bucket) for bucket in found], gap_s, step_s)
+        return Chart(track.sensor.shown_unit, step_s, thin_out(shown, points))
+
+    def _single(self, track: Track, begin: float, end: float, points: int) -> Chart | None:
+        """Every sample by itself, where they are not too many."""
+        begin_ms, end_ms = int(begin * 1000), int(end * 1000)
+        fresh, marks = self._numbers(track, begin_ms, end_ms)
+        if len(fresh) > points:
+            return None
+        folded = self._samples.numbers(track.ids, begin_ms, end_ms, marks.folded_to, points + 1)
+        if len(folded) + len(fresh) > points:
+            return None
+        both = sorted([*folded, *fresh])
+        gap_s = gap_after_s(self.usual_gap_s(track.sensor.id))
+        shown = with_gaps([Point(ts / 1000, value, value, value, 1) for ts, value in both], gap_s, 0.0)
+        return Chart(track.sensor.shown_unit, 0.0, shown) if len(shown) <= points else None
+
+    def _base_s(self, track: Track, begin: float, end: float, step_s: float, points: int) -> int:
+        """Which rollup to read: 3600, 300, or 0 for raw samples."""
+        span = end - begin
+        for base in (HOUR_S, FIVE_S):
+            if step_s >= base or span / base * FINE_ENOUGH >= points:
+                return base
+        return FIVE_S if begin < self._clock() - self._raw_days_of(track) * 86400 else 0
+
+    def _buckets(self, track: Track, base: int, step_s: float, begin: float, end: float) -> list[Bucket]:
+        """Buckets of `step_s` from rollups, raw samples after the last rollup, and memory."""
+        step_ms, begin_ms, end_ms = round(step_s * 1000), int(begin * 1000), int(end * 1000)
+        while True:
+            fresh, marks = self._numbers(track, begin_ms, end_ms)
+            found: list[Bucket] = []
+            raw_from_ms = begin_ms
+            if base:
+                begin_s = int(begin // base * base)
+                found = self._samples.rollups(track.ids, base, begin_s, min(int(-(-end // 1)), marks.rolled_until_s))
+                raw_from_ms = max(begin_ms, marks.rolled_until_s * 1000)
+            if raw_from_ms < end_ms:
+                found += self._samples.buckets(track.ids, step_ms, raw_from_ms, end_ms, marks.folded_to)
+            if self._marks() is marks:
+                return merge_buckets(found, fresh, step_ms)
+
+    # Counters and words
+
+    def use(self, series: int, begin: float, end: float, per: Literal["hour", "day"]) -> list[Use]:
+        """How much a counter grew in each hour or day (of the local time zone) from `begin` up to `end`."""
+        track = self._track(series)
+        edges = _edges(begin, end, per)
+        tail, marks = self._numbers(track, 0, int(end * 1000))
+        both_ways = track.sensor.state_class == "total"
+        grown: list[tuple[float, float]] = []
+        for bucket in self._samples.rollups(track.ids, FIVE_S, int(edges[0]), marks.rolled_until_s):
+            if bucket.rise is not None:
+                grown.append((bucket.at, bucket.rise))
+        begin_ms = max(int(edges[0]), marks.rolled_until_s) * 1000
+        before = self._samples.last_before(track.ids, begin_ms, marks.folded_to)
+        numbers = self._samples.numbers(track.ids, begin_ms, int(end * 1000), marks.folded_to, 1_000_000)
+        both = sorted([*numbers, *(each for each in tail if each[0] >= begin_ms)])
+        grown += [(ts / 1000, rise) for ts, rise in rises(both, before.value if before else None, both_ways=both_ways)]
+        uses, turn = [], 0
+        grown.sort()
+        for low, high in pairwise(edges):
+            total: float | None = None
+            while turn < len(grown) and grown[turn][0] < high:
+                if grown[turn][0] >= low:
+                    total = (total or 0.0) + grown[turn][1]
+                turn += 1
+            uses.append(Use(low, high, total))
+        return uses
+
+    def timeline(self, series: int, begin: float, end: float, limit: int = 500) -> list[Stretch]:
+        """The stretches of a boolean, enum or text series from `begin` up to `end`, oldest first: the newest `limit`."""
+        track = self._track(series)
+        tail, marks = self._tail(track)
+        begin_ms, end_ms = int(begin * 1000), int(end * 1000)
+        first = self._samples.last_before(track.ids, begin_ms, marks.folded_to)
+        folded = self._samples.changes(track.ids, begin_ms, end_ms, marks.folded_to, 100_000)
+        older = [sample for sample in tail if sample.at < begin]
+        first = max([each for each in (first, *older) if each], key=lambda each: (each.at, each.id), default=None)
+        fresh = [sample for sample in tail if begin <= sample.at < end]
+        both = sorted([*folded, *fresh], key=lambda sample: (sample.at, sample.id))
+        changes: list[tuple[float, float | None, str | None]] = [(begin, first.value, first.text)] if first else []
+        for sample in both:
+            if not changes or changes[-1][1:] != (sample.value, sample.text):
+                changes.append((sample.at, sample.value, sample.text))
+        until = min(end, self._clock())
+        ends = [*(at for at, _, _ in changes[1:]), until]
+        found = [Stretch(at, stop, value, text) for (at, value, text), stop in zip(changes, ends, strict=True)]
+        return found[-limit:]
+
+    def events(self, series: int, begin: float, end: float, limit: int = 200) -> list[Sample]:
+        """What happened in a stretch, newest first."""
+        return self.between(series, begin, end, 100_000)[::-1][:limit]
+
+    # Memory
+
+    def _track(self, series: int) -> Track:
+        track = self._catalog.tracks.get(series)
+        if track is None:
+            raise NotFound("There is no such sensor.")
+        return track
+
+    def _raw_days_of(self, track: Track) -> int:
+        return track.sensor.raw_days or self._raw_days
+
+    def _tail(self, track: Track, limit: int | None = None, last_id: int = 0) -> tuple[list[Sample], Marks]:
+        """The unfolded samples in the order of storing, and the marks that go with them.
+
+        The tails are taken before the marks: what is folded in between is left out here and found in the table.
+        """
+        tails = [(each.sensor.id, each.tail) for each in (track, *track.parts)]
+        marks = self._marks()
+        after = max(last_id, marks.folded_to)
+        found = [sample for series, tail in tails for sample in tail.samples(series, after, limit)]
+        if len(tails) > 1:
+            found.sort(key=lambda sample: sample.id)
+        return found, marks
+
+    def _numbers(self, track: Track, begin_ms: int, end_ms: int) -> tuple[list[tuple[int, float]], Marks]:
+        tails = [each.tail for each in (track, *track.parts)]
+        marks = self._marks()
+        return [each for tail in tails for each in tail.numbers(marks.folded_to, begin_ms, end_ms)], marks
+
+
+def _ascending(samples: Sequence[Sample]) -> bool:
+    return all(before.at <= after.at for before, after in pairwise(samples))
+
+
+def _step_s(begin: float, end: float, points: int) -> float:
+    """The smallest pleasant step whose buckets, which begin at its multiples, are at most `points`."""
+    least = (end - begin) / max(1, points - 1)
+    for unit in (0.001, 0.01, 0.1, 1.0, 10.0):
+        for factor in (1, 2, 5):
+            if unit * factor >= least:
+                return unit * factor
+    for step in (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400):
+        if step >= least:
+            return float(step)
+    return float(-(-least // 86400) * 86400)
+
+
+def _edges(begin: float, end: float, per: Literal["hour", "day"]) -> list[float]:
+    """The beginnings of the local hours or days from the one that holds `begin`, and `end`."""
+    local = datetime.fromtimestamp(begin)
+    if per == "hour":
+        edges = [local.replace(minute=0, second=0, microsecond=0).timestamp()]
+        while edges[-1] + HOUR_S < end:
+            edges.append(edges[-1] + HOUR_S)
+    else:
+        day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        edges = [day.timestamp()]
+        while (day := day + timedelta(days=1)).timestamp() < end:
+            edges.append(day.timestamp())
+    return [*edges, end]

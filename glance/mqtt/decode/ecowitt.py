@@ -1,0 +1,51 @@
+"""Ecowitt gateways' own report as JSON: every value a text. Source: the Ecowitt upload protocol, bachya/ecowitt2mqtt fixtures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.flatten import leaves
+from glance.mqtt.decode.topics import device_of, label_of
+
+ECOSYSTEM = "ecowitt"
+SKIP = frozenset(
+    "PASSKEY stationtype dateutc freq model ID PASSWORD action softwaretype interval lightning_time ws90_ver".split()
+)
+# The first pattern that fits names the unit; battery scales differ per sensor, only the known voltages are named.
+UNITS = tuple(
+    (re.compile(pattern), unit)
+    for pattern, unit in (
+        (r"temp[0-9]*f\Z|tempinf\Z|tf_ch|tf_co2\Z|temp[a-z0-9_]*f\Z|feelslikef\Z|dewptf\Z|windchillf\Z", "°F"),
+        (r"temp[a-z0-9_]*c\Z|tc_", "°C"),
+        (r"humi|soilmoisture|leafwetness", "%"),
+        (r"barom.*in\Z", "inHg"), (r"barom.*hpa\Z", "hPa"),
+        (r"rainratein\Z|rrain_piezo\Z|rainratein", "in/h"), (r"rain.*in\Z|rain_piezo\Z", "in"), (r"rainratemm", "mm/h"), (r"rain.*mm\Z", "mm"),
+        (r"mph\Z|maxdailygust\Z", "mph"), (r"kmh\Z", "km/h"), (r"ms\Z", "m/s"), (r"winddir", "°"), (r"solarradiation\Z", "W/m²"),
+        (r"pm[0-9]", "µg/m³"), (r"co2(?!_batt)", "ppm"), (r"lightning\Z", "km"), (r"vpd\Z", "inHg"), (r"runtime\Z", "s"), (r"heap\Z", "B"),
+        (r"(?:wh40|wh68|wh80|wh85|wh90|ws90cap_)(?:batt|volt)\Z|(?:soil|tf_|leaf_)batt[0-9]*\Z|soilad", "V"), (r"depth_|thi_", "mm"),
+    )
+)  # fmt: skip
+
+
+def looks_like(fields: Mapping[str, Any]) -> bool:
+    """Whether an object is a report of such a gateway."""
+    return "dateutc" in fields and ("PASSKEY" in fields or "stationtype" in fields or "baromabsin" in fields)
+
+
+def read(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
+    """One report."""
+    draft.ecosystem = ECOSYSTEM
+    draft.time(fields["dateutc"], utc=True)
+    model, device = fields.get("model"), device_of(levels)
+    device = draft.device(device, name=label_of(device), maker="Ecowitt", model=model if type(model) is str else None)
+    leaves(draft, device, fields, unit_of, skip=SKIP)
+
+
+def unit_of(key: str, _raw: Any, _fields: Mapping[str, Any]) -> str | None:
+    """The unit by the key's name."""
+    if key.startswith("leak") or key == "uv":
+        return None
+    return next((unit for pattern, unit in UNITS if pattern.search(key)), None)

@@ -1,0 +1,48 @@
+"""EMS-ESP: boilers and thermostats of Bosch, Buderus, Nefit. Source: emsesp/EMS-ESP32 docs (MQTT). Flat or one level nested JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.flatten import leaves
+from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.topics import presence
+
+ECOSYSTEM = "ems-esp"
+UNITS = {"rssi": "dBm", "wifistrength": "%", "wifireconnects": None, "uptime_sec": "s", "freemem": "kB", "heap": None}
+
+
+def parts_of(levels: list[str]) -> tuple[str, list[str]] | None:
+    """(gateway, rest) of a topic of EMS-ESP."""
+    place = next((i for i, level in enumerate(levels[:-1]) if level == "ems-esp" or level.startswith("ems-esp-")), None)
+    return None if place is None else (clean(levels[place]), levels[place + 1 :])
+
+
+def read(draft: Draft, gateway: str, rest: list[str]) -> None:
+    """A message of the gateway: one JSON per appliance, or one topic per value."""
+    draft.ecosystem = ECOSYSTEM
+    value: Any = draft.message.body.value
+    if rest == ["status"]:
+        state = presence(str(value))
+        if state:
+            draft.alive(gateway, state, bridge=True)
+            draft.alive(draft.device(gateway, name="EMS-ESP"), state)
+        return
+    if rest[0] in ("info", "system", "response", "ems_data"):
+        draft.says("meta", "The gateway about itself: no reading.")
+        return
+    whole = type(value) is dict
+    device = clean("/".join((gateway, *(rest if whole else rest[:-1]))))
+    known = draft.memory.devices.get(draft.memory.same.get(device, device))
+    if known is None or known.info is None:
+        draft.device(device, name=device, via=gateway, bridge=gateway)
+    if whole:
+        leaves(draft, device, value, _unit)
+    elif len(rest) > 1:
+        draft.reading(device, clean(rest[-1]), value, UNITS.get(rest[-1]))
+
+
+def _unit(key: str, _raw: Any, _fields: Mapping[str, Any]) -> str | None:
+    return UNITS.get(key)

@@ -1,0 +1,162 @@
+"""Homie 3, 4 and 5, and Valetudo, which speaks Homie 4 below a base of its own.
+
+Source: homieiot/convention (v4.0, v5.0), Hypfer/Valetudo docs/_pages/integrations/mqtt.md. A level that starts with `$` is
+never a value. v5 declares in one `$description`, v3 and v4 attribute by attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glance.mqtt.decode import units
+from glance.mqtt.decode.body import compact
+from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.memory import Memory
+from glance.mqtt.readings import Presence, SensorInfo, SensorKind
+
+ECOSYSTEM, VALETUDO = "homie", "valetudo"
+STATES: dict[str, Presence] = {
+    "init": "online", "ready": "online", "alert": "online", "sleeping": "asleep", "disconnected": "offline", "lost": "offline",
+}  # fmt: skip
+KINDS: dict[str, SensorKind] = {
+    "integer": "number", "float": "number", "percent": "number", "boolean": "boolean", "enum": "enum", "string": "text",
+    "color": "text", "duration": "text",
+}  # fmt: skip
+NO_SENSORS = frozenset(("datetime", "json"))
+VALETUDO_UNITS = {
+    "BatteryStateAttribute/level": "%", "CurrentStatisticsCapability/area": "cm²", "CurrentStatisticsCapability/time": "s",
+    "TotalStatisticsCapability/area": "cm²", "TotalStatisticsCapability/time": "s",
+    "WifiConfigurationCapability/signal": "dBm", "SpeakerVolumeControlCapability/value": "%",
+}  # fmt: skip
+VALETUDO_KINDS: dict[str, SensorKind] = {
+    "StatusStateAttribute/status": "enum", "StatusStateAttribute/flag": "enum", "BatteryStateAttribute/status": "enum",
+    "FanSpeedControlCapability/preset": "enum", "WaterUsageControlCapability/preset": "enum",
+}  # fmt: skip
+SILENT_NODES = frozenset(("MapData", "Map", "WifiConfigurationCapability/ips"))
+
+
+def parts_of(levels: list[str], memory: Memory) -> tuple[str, list[str]] | None:
+    """(base, [device, …]) of a topic of Homie; a base is learned from `$state`, `$homie` or `$description` below it."""
+    if levels[0] == "$SYS":
+        return None
+    place = next((i for i, level in enumerate(levels) if level.startswith("$")), None)
+    bases = memory.of(ECOSYSTEM, 64)
+    if place is not None and place >= 1:
+        if levels[0] in ("homie", VALETUDO):
+            return _default(levels)
+        if levels[place] in ("$homie", "$state", "$description", "$nodes", "$name") and place >= 2:
+            base = "/".join(levels[: place - 1])
+            if base not in bases:
+                bases[base] = True
+                memory.epoch += 1
+            return base, levels[place - 1 :]
+        return "/".join(levels[: max(place - 1, 0)]), levels[max(place - 1, 0) :]
+    if levels[0] in ("homie", VALETUDO) and len(levels) >= 3:
+        return _default(levels)
+    for length in range(1, min(4, len(levels) - 2)):
+        if "/".join(levels[:length]) in bases:
+            return "/".join(levels[:length]), levels[length:]
+    return None
+
+
+def _default(levels: list[str]) -> tuple[str, list[str]]:
+    versioned = levels[0] == "homie" and levels[1] == "5"
+    return "/".join(levels[: 2 if versioned else 1]), levels[2 if versioned else 1 :]
+
+
+def device_id(base: str, device: str) -> str:
+    """The id of a device: its topic id, with the base where that is not the usual one."""
+    return clean(device if base in ("homie", "homie/5", VALETUDO) else f"{base}/{device}")
+
+
+def read(draft: Draft, base: str, rest: list[str]) -> None:
+    """A message below a base of Homie."""
+    valetudo = base == VALETUDO
+    draft.ecosystem = VALETUDO if valetudo else ECOSYSTEM
+    device, value = device_id(base, rest[0]), draft.message.body.value
+    if any(level.startswith("$") for level in rest):
+        _attribute(draft, device, rest, value)
+        return
+    if len(rest) < 3:
+        draft.says("meta", "Neither an attribute nor a property of Homie.")
+        return
+    known = draft.memory.devices.get(draft.memory.same.get(device, device))
+    if known is None or known.info is None:
+        draft.device(device, name=rest[0])
+    sensor = clean("/".join(rest[1:]))
+    if rest[1] in SILENT_NODES or draft.message.body.form == "json":
+        draft.says("meta", "A map or another document, not a reading.")
+        return
+    if valetudo:
+        draft.reading(device, sensor, value, _valetudo_unit(sensor, value), VALETUDO_KINDS.get(sensor))
+    else:
+        draft.reading(device, sensor, value)
+
+
+def _valetudo_unit(sensor: str, value: Any) -> str | None:
+    if sensor.startswith("ConsumableMonitoringCapability/"):
+        # Worn-down parts are counted in seconds left or in percent; without a declaration only the size tells.
+        return "%" if str(value).isdigit() and int(str(value)[:9]) <= 100 else "s"
+    return VALETUDO_UNITS.get(sensor)
+
+
+def _attribute(draft: Draft, device: str, rest: list[str], value: Any) -> None:
+    name = next(level for level in rest if level.startswith("$"))
+    above = rest[1 : rest.index(name)]
+    if name == "$state" and not above:
+        state = STATES.get(str(value))
+        if state is not None:
+            draft.device(device)
+            draft.alive(device, state)
+            return
+    elif name == "$description" and type(value) is dict and not above:
+        draft.memory.declare(draft.message.topic, compact(value))
+        _description(draft, device, value)
+        return
+    elif name == "$name" and not above and type(value) is str and value:
+        draft.device(device, name=value)
+        draft.says("declaration", "The device tells its name.")
+        return
+    elif len(above) == 2 and name in ("$name", "$unit", "$datatype", "$format") and type(value) is str:
+        draft.memory.declare(draft.message.topic, value)
+        fields = draft.memory.of("homie properties").setdefault(f"{device}/{above[0]}/{above[1]}", {})
+        fields[name[1:]] = value
+        _property(draft, device, f"{above[0]}/{above[1]}", fields)
+        draft.says("declaration", "The device describes one of its properties.")
+        return
+    draft.says("meta", f"{name} is about the device, not a reading.")
+
+
+def _description(draft: Draft, device: str, value: Mapping[str, Any]) -> None:
+    name, parent = value.get("name"), value.get("parent") or value.get("root")
+    bridge = clean(parent) if type(parent) is str else None
+    draft.device(device, name=name if type(name) is str else None, via=bridge, bridge=bridge)
+    nodes = value.get("nodes")
+    for node_id, node in list(nodes.items())[:200] if type(nodes) is dict else ():
+        properties = node.get("properties") if type(node) is dict else None
+        for key, fields in list(properties.items())[:200] if type(properties) is dict else ():
+            if type(fields) is dict:
+                _property(draft, device, f"{node_id}/{key}", fields)
+    draft.says("declaration", "The device describes its nodes and properties.")
+
+
+def _property(draft: Draft, device: str, sensor: str, fields: Mapping[str, Any]) -> None:
+    datatype, shape = str(fields.get("datatype", "")), fields.get("format")
+    if datatype in NO_SENSORS:
+        return
+    kind = KINDS.get(datatype)
+    options = tuple(clean(word, 64) for word in str(shape).split(",") if word)[:64] if kind == "enum" and shape else ()
+    unit = fields.get("unit")
+    draft.declare(
+        SensorInfo(
+            draft.memory.same.get(device, device),
+            clean(sensor),
+            name=clean(fields["name"]) if type(fields.get("name")) is str else None,
+            unit=units.normal(unit) if type(unit) is str else ("%" if datatype == "percent" else None),
+            kind=kind,
+            options=options,
+        ),
+        {"true": True, "false": False} if kind == "boolean" else None,
+    )

@@ -1,0 +1,97 @@
+"""From a sensor to a widget that shows it: what a device page's Visualize and the API's create-widget both do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glance.errors import FieldError, Invalid, NotFound
+from glance.model import Widget
+from glance.runtime import Runtime
+from glance.store.devices import Device, Sensor
+
+ALIASES = {"time_series": "line-chart", "line_chart": "line-chart", "metric": "stat", "stat_card": "stat"}
+RANGE = "24h"
+MAX_SAMPLES = 50
+LONGEST_TITLE = 120
+
+
+def slug_of_type(widget_type: str) -> str:
+    """The slug of a definition, also by one of the names that other programs use for it."""
+    return ALIASES.get(widget_type, widget_type)
+
+
+def make_widget(
+    runtime: Runtime, device: Device, sensor: Sensor, widget_type: str, dashboard: str, title: str | None = None
+) -> Widget:
+    """Place a widget that shows a sensor, with its history from before; Invalid names `widget_type`, `dashboard` or `title`."""
+    slug = slug_of_type(widget_type)
+    definition = runtime.definitions.find(slug)
+    errors: list[FieldError] = []
+    if definition is None:
+        errors.append(FieldError("widget_type", f"is no custom widget; {', '.join(takers(runtime))} can show a sensor"))
+    elif definition.kind != "any":
+        errors.append(FieldError("widget_type", f"has its own source; {', '.join(takers(runtime))} can show a sensor"))
+    if not any(one.slug == dashboard for one in runtime.dashboards.all()):
+        errors.append(FieldError("dashboard", "is not the slug of a dashboard"))
+    if errors:
+        raise Invalid(f"{errors[0].field} {errors[0].message}.", errors)
+    return runtime.placing.add(
+        dashboard, slug, title or suggested_title(device, sensor), {"data_source": data_source(device, sensor)}
+    )
+
+
+def data_source(device: Device, sensor: Sensor) -> dict[str, Any]:
+    """The source that follows one sensor."""
+    series = {"device": device.id, "sensor": sensor.sensor, "label": sensor.title}
+    return {"kind": "series", "series": [series], "range": RANGE, "max_samples": MAX_SAMPLES}
+
+
+def suggested_title(device: Device, sensor: Sensor) -> str:
+    """"Living room temperature", as short as a title has to be."""
+    name, what = device.title.strip(), sensor.title.strip()
+    both = name if what.casefold() in name.casefold() else f"{name} {what}"
+    return both[:LONGEST_TITLE].strip() or "Sensor"
+
+
+def takers(runtime: Runtime) -> list[str]:
+    """The slugs of the definitions whose source is chosen by the widget."""
+    return [definition.slug for definition in runtime.definitions.all() if definition.kind == "any"]
+
+
+def series_of(widget: Widget) -> list[dict[str, Any]]:
+    """The series a widget follows, as its params name them: [{"device", "sensor", "label"?}, …]; empty where it follows none."""
+    source = widget.params.get("data_source")
+    if not isinstance(source, dict) or source.get("kind") != "series":
+        return []
+    listed = source.get("series")
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def tracked(runtime: Runtime, widget: Widget) -> list[tuple[str, Sensor | None]]:
+    """("device/sensor", the sensor or None where it was never seen) for each series of a widget; NotFound where it has none."""
+    listed = series_of(widget)
+    if not listed:
+        raise NotFound("This widget does not show samples of a device.")
+    found: list[tuple[str, Sensor | None]] = []
+    for each in listed:
+        device, sensor = str(each.get("device", "")), str(each.get("sensor", ""))
+        found.append((f"{device}/{sensor}", runtime.ingest.devices.find(device, sensor)))
+    return found
+
+
+def max_samples(widget: Widget) -> int:
+    """How many samples of each series a widget asks for."""
+    source = widget.params.get("data_source")
+    wanted = source.get("max_samples") if isinstance(source, dict) else None
+    return wanted if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0 else MAX_SAMPLES
+
+
+def placed(runtime: Runtime) -> set[tuple[str, str]]:
+    """Every (device, sensor) that some widget shows, by its present name."""
+    found: set[tuple[str, str]] = set()
+    for widget in runtime.widgets.all():
+        for each in series_of(widget):
+            key = str(each.get("device", "")), str(each.get("sensor", ""))
+            sensor = runtime.ingest.devices.find(*key)
+            found.add((sensor.device, sensor.sensor) if sensor else key)
+    return found
