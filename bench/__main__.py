@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -42,6 +43,8 @@ PARTS: dict[str, Part] = {
 def main(arguments: Sequence[str]) -> int:
     """Run the wanted parts; a part that fails is told and fails the run, the others still run."""
     wanted, quick = _wanted(arguments)
+    # ended from outside like a Ctrl-C: the processes and folders of the run go with it
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     began, load_before = time.time(), os.getloadavg()[0]
     figures: list[Figure] = []
     failures: dict[str, str] = {}
@@ -79,7 +82,7 @@ def _run(site: Site, name: str, failures: dict[str, str]) -> None:
         failures[name] = f"{type(error).__name__}: {error}"
         site.say(f"  FAILED: {failures[name]}\n{site.glance.words()}")
         site.mend()
-    site.say(f"  ({time.monotonic() - began:.0f} s)")
+    site.say(f"  ({time.monotonic() - began:.0f} s; load of the machine: {os.getloadavg()[0]:.1f})")
 
 
 def _where(site: Site, began: float, load_before: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,8 +107,11 @@ class Chromium:
 
     def close(self) -> None:
         """End it."""
-        self._browser.close()
-        self._playwright.stop()
+        try:
+            self._browser.close()
+            self._playwright.stop()
+        except Exception as error:  # after Ctrl-C its driver has already ended by itself
+            print(f"Chromium was gone before it was closed: {error}", file=sys.stderr)
 
     @contextmanager
     def context(

@@ -42,11 +42,11 @@ class Site:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if "browser" in self.__dict__:
-            self.browser.close()
         self.glance.stop()
         self.stub.down()
         shutil.rmtree(self._folder, ignore_errors=True)
+        if "browser" in self.__dict__:
+            self.browser.close()
 
     @cached_property
     def browser(self) -> Chromium:

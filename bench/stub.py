@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -128,6 +129,15 @@ async def talk(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio
         writer.close()
 
 
+async def _parent_gone() -> None:
+    """Return when nobody holds the other end of stdin any more, so that no stub outlives a run that was killed."""
+    gone = asyncio.Event()
+    asyncio.get_running_loop().add_reader(
+        sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 1) else gone.set()
+    )
+    await gone.wait()
+
+
 async def serve(port: int) -> None:
     """Listen on one port of every host until ended; port 0 = one that is free on all of them."""
     upstream = Upstream()
@@ -144,7 +154,8 @@ async def serve(port: int) -> None:
             first.close()
             continue
         print(found, flush=True)
-        await asyncio.Event().wait()
+        await _parent_gone()
+        return
     raise SystemExit("no port is free on 127.0.0.1 to 127.0.0.31")
 
 

@@ -153,8 +153,20 @@ class _Env:
 
     def url(self, name: str) -> str:
         raw = self.text(name, "").rstrip("/")
-        if raw:
-            parts = urlsplit(raw)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-                raise SettingError(f"GLANCE_{name} must be an address such as https://glance.example.org.")
+        if raw and not _is_address(raw):
+            raise SettingError(f"GLANCE_{name} must be an address such as https://glance.example.org.")
         return raw
+
+
+def _is_address(text: str) -> bool:
+    """True for http:// or https:// with a host, and no more behind it than a port and a path."""
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (parts.query or parts.fragment or parts.username or "@" in parts.netloc)
+        )
+    except ValueError:  # a port or an IPv6 address that is none
+        return False

@@ -223,6 +223,7 @@ def _faults(slug: str, manifest: Any, kinds: Mapping[str, ModuleType]) -> list[s
     found += _source_faults(manifest["source"], kinds)
     found += _params_faults(manifest.get("params"), "params")
     found += _schedule_faults(manifest.get("schedule"))
+    found += expressions.faults(manifest.get("frames"), ["params"], "frames")
     if isinstance(manifest.get("data_schema"), Mapping):
         fault = schemas.schema_fault(manifest["data_schema"])
         found += [(f"data_schema.{fault[0]}".rstrip("."), fault[1])] if fault else []
@@ -262,6 +263,8 @@ def _params_faults(params: Any, place: str) -> list[schemas.Fault]:
             continue
         if prop.get("format") and prop["format"] not in FORMATS:
             found.append((f"{where}.format", f"must be one of: {', '.join(FORMATS)}"))
+        if prop.get("default") not in (None, ""):
+            found += [(f"{where}.default", sentence) for _, sentence in schemas.faults(prop, prop["default"])[:1]]
         if prop["type"] == "object" and prop.get("properties"):
             found += _params_faults(prop, where)
     return found + [

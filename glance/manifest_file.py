@@ -55,16 +55,16 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What tells whether a folder changed: name, time and size of each of its files."""
+def stamp(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What tells whether a folder changed: name, time, size and rights of each of its files."""
     found = []
     try:
         for path in sorted(folder.iterdir()):
             if path.is_file() and not path.name.startswith((".", "test_")):
                 stat = path.stat()
-                found.append((path.name, stat.st_mtime_ns, stat.st_size))
+                found.append((path.name, stat.st_mtime_ns, stat.st_size, stat.st_mode))
     except OSError:  # it may not be read, or goes away just now: reading it says why
-        return (*found, ("", 0, 0))
+        return (*found, ("", 0, 0, 0))
     return tuple(found)
 
 

@@ -14,6 +14,8 @@ from glance import schemas
 from glance.errors import FieldError, Invalid
 
 Forms = Mapping[str, Mapping[str, Any]]
+# How a secret that is stored is shown; sent back, it means: keep it.
+SHOWN = {"set": True}
 PICK = {"type": ["object", "array", "string"], "title": "Pick"}
 
 
@@ -106,7 +108,7 @@ def take_secrets(schema: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[d
             holder = holder.get(parent) if isinstance(holder, dict) else None
         if isinstance(holder, dict) and name in holder:
             value = holder.pop(name)
-            if not isinstance(value, dict):
+            if value != SHOWN:
                 found[path] = value if value != "" else None
     return plain, found
 

@@ -36,10 +36,14 @@ class Job:
 
 
 class Pool:
-    """Runs jobs; urgent ones (somebody waits) first, at most LANE_LIMIT at once per lane and 2 after a timeout there."""
+    """Runs jobs; urgent ones (somebody waits) first, at most LANE_LIMIT at once per lane and 2 after a timeout there.
+
+    A quarter of the threads is kept for urgent jobs, so that many hanging hosts at once do not hold up who waits for another.
+    """
 
     def __init__(self, max_threads: int = MAX_THREADS) -> None:
         self._max = max_threads
+        self._for_all = max_threads - max_threads // 4
         self._condition = threading.Condition()
         self._queue: list[Job] = []
         self._running: dict[Job, threading.Thread] = {}
@@ -72,6 +76,9 @@ class Pool:
                 job.urgent = True
                 self._queue.remove(job)
                 self._queue.insert(0, job)
+                self._condition.notify()
+                if self._idle < len(self._queue) and self._threads < self._max:
+                    self._spawn()
 
     def timed_out(self, lane: str | None) -> None:
         """The host of this lane did not answer: at most 2 at once until it does."""
@@ -99,9 +106,12 @@ class Pool:
                 del self._running[job]
                 self._leave_lane(job)
                 self._threads -= 1
-            while late and self._queue and self._threads < self._max and self._idle < len(self._queue):
-                self._spawn()
-                break
+            for _ in late:
+                if self._idle < len(self._queue) and self._threads < self._max:
+                    self._spawn()
+            if late:
+                # Also those that wait for room in a lane.
+                self._condition.notify_all()
         for job in late:
             job.overran()
 
@@ -167,8 +177,10 @@ class Pool:
                 self._idle -= 1
 
     def _next(self) -> Job | None:
-        """The first queued job whose lane has room."""
+        """The first queued job that may run now: its lane has room, and it is urgent or leaves threads to those that are."""
         for number, job in enumerate(self._queue):
+            if not job.urgent and len(self._running) >= self._for_all:
+                return None
             limit = SLOW_LANE_LIMIT if job.lane in self._slow else LANE_LIMIT
             if job.lane is None or self._lanes[job.lane] < limit:
                 del self._queue[number]

@@ -49,6 +49,7 @@ class Registry:
         self._on_change = on_change
         self._known = _Known({}, {})
         self._read: list[tuple[Path, str]] = []
+        self._unnoted = False
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -133,10 +134,13 @@ class Registry:
         """Read what changed in the folders and the database; returns the slugs that changed."""
         with self._lock:
             before = self._known
-            read = self._folders.stamps()
-            self._known = self._build()
-            # Only now: where the database could not be written, the next look tries again.
-            self._read = read
+            read, refused = self._folders.stamps(), list[str]()
+            self._known = self._build(refused)
+            # Where the database cannot be written, the definitions serve all the same, and each look tries again.
+            self._read = [] if refused else read
+            if refused and not self._unnoted:
+                log.warning("Definitions changed on disk and cannot be noted yet: %s", refused[0])
+            self._unnoted = bool(refused)
             changed = _changed(before, self._known)
         if changed and self._on_change:
             self._on_change(changed)
@@ -162,13 +166,13 @@ class Registry:
             try:
                 if self._folders.stamps() != self._read:
                     changed = self.rescan()
-                    log.info("Definitions changed on disk: %s", ", ".join(sorted(changed)) or "none of use")
-            except Unavailable as error:
-                log.warning("Definitions changed on disk, but cannot be noted yet: %s", error)
+                    if changed:
+                        log.info("Definitions changed on disk: %s", ", ".join(sorted(changed)))
             except Exception:
                 log.exception("Watching the folders of custom widgets failed; trying again.")
 
-    def _build(self) -> _Known:
+    def _build(self, refused: list[str]) -> _Known:
+        """Everything as it is now; what the database did not take joins `refused` as sentences."""
         definitions: dict[str, Definition] = {}
         broken: dict[str, Broken] = {}
         rows = {row.slug: row for row in self._rows.all()}
@@ -186,7 +190,7 @@ class Registry:
                     "A custom widget made in the browser has this slug; it is used instead of the folder.",
                 )
                 continue
-            self._note_row(rows.get(slug), found, path)
+            self._note_row(rows.get(slug), found, path, refused)
             if isinstance(found, Definition):
                 definitions[slug] = found
             else:
@@ -195,16 +199,28 @@ class Registry:
             if row.origin == "api":
                 self._add_api(row, definitions, broken)
             elif row.slug not in definitions and row.slug not in broken:
-                self._rows.mark_missing(row.slug)
-                broken[row.slug] = _missing(row if row.status == "missing" else self._rows.get(row.slug))
+                broken[row.slug] = _missing(row if row.status == "missing" else self._note_missing(row, refused))
         return _Known(definitions, broken)
 
-    def _note_row(self, row: CustomWidgetRow | None, found: Definition | Broken, path: Path) -> None:
+    def _note_row(
+        self, row: CustomWidgetRow | None, found: Definition | Broken, path: Path, refused: list[str]
+    ) -> None:
         status = "ok" if isinstance(found, Definition) else "broken"
         stamp = self._folders.stamp(path)
         if row is None or (row.name, row.status, row.path, row.stamp) != (found.name, status, str(path), stamp):
             manifest = found.manifest if isinstance(found, Definition) else None
-            self._rows.put_folder(path.name, found.name, str(path), status, manifest, stamp)
+            try:
+                self._rows.put_folder(path.name, found.name, str(path), status, manifest, stamp)
+            except Unavailable as error:
+                refused.append(error.sentence)
+
+    def _note_missing(self, row: CustomWidgetRow, refused: list[str]) -> CustomWidgetRow:
+        try:
+            self._rows.mark_missing(row.slug)
+            return self._rows.get(row.slug)
+        except Unavailable as error:
+            refused.append(error.sentence)
+            return row
 
     def _add_api(self, row: CustomWidgetRow, definitions: dict[str, Definition], broken: dict[str, Broken]) -> None:
         try:

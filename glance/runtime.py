@@ -26,6 +26,8 @@ from glance.placing import Placing
 from glance.refresh import Refresher
 from glance.registry import Registry
 from glance.secretbox import SecretBox
+from glance.series import Series
+from glance.standings import Standings
 from glance.store.cache import Cache
 from glance.store.custom_widgets import CustomWidgets
 from glance.store.dashboards import Dashboards
@@ -104,6 +106,15 @@ class Runtime:
         self.asked = RefreshRequests(self._refresh)
         self.broker = EmbeddedBroker() if settings.mqtt_url == "embedded" else None
         self.mqtt = self._mqtt_client()
+        self.standings = Standings(self.ingest, lambda: self.mqtt.state if self.mqtt is not None else None)
+        self.series = Series(
+            self.ingest,
+            self.widgets,
+            self.standings.of_sensor,
+            self.hub,
+            lambda: self.mqtt is not None and self.mqtt.state.connected,
+        )
+        self.refresher.look_with("series", self.series)
         self.started_at = clock()
 
     def _mqtt_client(self) -> MqttClient | None:
@@ -163,12 +174,13 @@ class Runtime:
 
     def ill(self) -> dict[str, str]:
         """What does not work, by part; empty where everything does (for /readyz)."""
-        found: dict[str, str] = {}
-        parts = {"refresher": self.refresher, "definitions": self.definitions, "ingest": self.ingest, "mqtt": self.mqtt}
-        for name, part in parts.items():
-            if part is not None and not part.is_alive():
-                found[name] = "its thread ended"
-        return found
+        alive = {
+            "refresher": self.refresher.is_alive(),
+            "definitions": self.definitions.is_alive(),
+            "ingest": self.ingest.is_alive(),
+            "mqtt": self.mqtt is None or self.mqtt.is_alive(),
+        }
+        return {name: "its thread ended" for name, lives in alive.items() if not lives}
 
     def broker_fault(self) -> str | None:
         """What keeps the broker from being ready (for /readyz); None where it is connected, off, or was only looked for."""

@@ -42,8 +42,17 @@ def schema_fault(schema: Mapping[str, Any]) -> Fault | None:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        return _path(error.path), f"is not a valid JSON Schema: {error.validator} does not hold"
+        return _path(error.path), _wrong(str(error.path[-1]) if error.path else "", str(error.validator))
     return None
+
+
+def _wrong(keyword: str, rule: str) -> str:
+    """The sentence for a keyword of a schema that does not fit JSON Schema's own."""
+    if keyword == "type":
+        return f"must be one of: {', '.join(sorted(TYPES))}"
+    if keyword == "pattern":
+        return "is not a regular expression"
+    return f"is not a valid JSON Schema: {rule} does not hold"
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

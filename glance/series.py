@@ -56,7 +56,8 @@ class _Base:
 
 
 class Series:
-    """Looks for widgets on series, and follows their series on the hub; safe for any thread. `standing` judges a sensor's liveness."""
+    """Looks for widgets on series, and follows their series on the hub; safe for any thread. `standing` judges a sensor's liveness,
+    `connected` changes when the broker comes or goes."""
 
     def __init__(
         self,
@@ -64,11 +65,14 @@ class Series:
         widgets: Widgets,
         standing: Callable[[Sensor, float], Standing],
         hub: Hub,
+        connected: Callable[[], object] = lambda: None,
     ) -> None:
         self._ingest = ingest
         self._widgets = widgets
         self._standing = standing
         self._hub = hub
+        self._connected = connected
+        self._was_connected: object = None
         self._lock = threading.Lock()
         self._bases: OrderedDict[tuple[int, str, int], _Base] = OrderedDict()
         self._numbers = 0
@@ -86,6 +90,10 @@ class Series:
     def tick(self, now: float) -> None:
         """Follow the series of new and changed widgets; repaint what has turned stale since."""
         self._refollow()
+        connected = self._connected()
+        if connected != self._was_connected:
+            self._was_connected = connected
+            self._hub.mark(self._following)
         with self._lock:
             due = [widget_id for widget_id, at in self._turns_stale.items() if at <= now]
             for widget_id in due:

@@ -91,7 +91,7 @@ class Site:
             self.add_folder(slug, manifest)
         self.clock = Clock()
         self.settings = OwnFolders(
-            data=folder / "data", widgets=(self.folders,), api_token=TOKEN, password="a password"
+            data=folder / "data", widgets=(self.folders,), api_token=TOKEN, password="a password", mqtt_url="off"
         )
         self.upstream = Upstream()
 

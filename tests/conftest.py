@@ -29,7 +29,7 @@ class Served:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings on a temporary data folder, any free port, no password."""
-    return Settings(data=tmp_path / "data", port=0, auth="none")
+    return Settings(data=tmp_path / "data", port=0, auth="none", mqtt_url="off")
 
 
 @pytest.fixture

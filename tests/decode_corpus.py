@@ -44,7 +44,9 @@ def judged(messages: list[dict[str, Any]]) -> Iterator[Result]:
     for line in messages:
         scenario = line.get("scenario") or line["id"]
         decoder, names = decoders.setdefault(scenario, (Decoder(UTC), {}))
-        outcome = decoder.message(line["topic"], line["payload"].encode(), retained=line.get("retain", False), arrived_at=ARRIVED_AT)
+        outcome = decoder.message(
+            line["topic"], line["payload"].encode(), retained=line.get("retain", False), arrived_at=ARRIVED_AT
+        )
         names.update({info.device: info.name or "" for info in outcome.devices})
         yield _judge(line, outcome, names)
 
@@ -59,7 +61,11 @@ def _same_device(expected: str, produced: str, names: dict[str, str]) -> bool:
 
 
 def _truth(value: Any) -> Any:
-    return {"on": True, "off": False, "true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+    return (
+        {"on": True, "off": False, "true": True, "false": False}.get(value.lower(), value)
+        if isinstance(value, str)
+        else value
+    )
 
 
 def _same_value(expected: Any, produced: Any) -> bool:
@@ -86,7 +92,9 @@ def _judge(line: dict[str, Any], outcome: Outcome, names: dict[str, str]) -> Res
         extra = [r for i, r in enumerate(outcome.readings) if i not in used]
         if line.get("expect_scope") == "subset":
             extra = [] if expected else extra
-        result.false = [f"{r.device} {r.sensor}={r.value!r}" for r in extra if not r.sensor.lower().endswith(DIAGNOSTICS)]
+        result.false = [
+            f"{r.device} {r.sensor}={r.value!r}" for r in extra if not r.sensor.lower().endswith(DIAGNOSTICS)
+        ]
     return result
 
 
@@ -95,7 +103,9 @@ def _place(want: dict[str, Any], outcome: Outcome, names: dict[str, str]) -> int
     device, sensor, value, unit = want["device"], want["sensor"], want["value"], normal(want.get("unit"))
     if sensor == "availability":
         state = {"init": "online"}.get(value, value)
-        return -1 if any(x.state == state and _same_device(device, x.subject, names) for x in outcome.liveness) else None
+        return (
+            -1 if any(x.state == state and _same_device(device, x.subject, names) for x in outcome.liveness) else None
+        )
     if value is None:
         for info in outcome.sensors:
             named = _same_name(sensor, info.sensor) or _same_name(sensor, info.name or "")

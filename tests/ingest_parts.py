@@ -135,7 +135,7 @@ class Site:
         with self.db.read() as con:
             return int(con.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
 
-    def __enter__(self) -> "Site":
+    def __enter__(self) -> Site:
         return self
 
     def __exit__(self, *_: object) -> None:

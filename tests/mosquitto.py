@@ -78,7 +78,9 @@ class Mosquitto:
 class Publisher:
     """Publishes to a broker; `wait` returns once everything sent with QoS 1 is acknowledged."""
 
-    def __init__(self, port: int, client_id: str = "publisher", *, tls: Any = None, user: str = "", password: str = "") -> None:
+    def __init__(
+        self, port: int, client_id: str = "publisher", *, tls: Any = None, user: str = "", password: str = ""
+    ) -> None:
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
         self._client.max_inflight_messages_set(2000)
         self._client.max_queued_messages_set(0)

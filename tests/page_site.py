@@ -103,7 +103,9 @@ class Site:
             (self.widgets_folder / slug).mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
                 (self.widgets_folder / slug / name).write_text(text, encoding="utf-8")
-        wanted = {"data": folder / "data", "widgets": (self.widgets_folder,), "auth": "none", "port": port, **settings}
+        wanted = {
+            "data": folder / "data", "widgets": (self.widgets_folder,), "auth": "none", "port": port, "mqtt_url": "off", **settings,
+        }  # fmt: skip
         self.settings = Settings(**wanted)
         self.gate: Gate | None = None
         self.port = port

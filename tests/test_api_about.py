@@ -179,7 +179,7 @@ def test_the_docs_page_lists_every_route_and_asks_no_other_host(site: Site) -> N
     assert page.status_code == 200
     assert page.mimetype == "text/html"
     for item in ROUTES:
-        path = re.sub(r"<(\w+)>", r"{\1}", item.path)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", item.path)
         assert f"{item.method} {path}" in page.text
     links = _Links()
     links.feed(page.text)

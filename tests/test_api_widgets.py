@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api_site import Site, fields, problem
+from tests.api_site import PROBE, Site, fields, problem
 
 
 @pytest.fixture
@@ -167,3 +167,12 @@ def test_hostile_text_is_kept_as_text(site: Site) -> None:
     title = "<script>alert(1)</script> ' \" \u202e \U0001f600"
     assert site.post("/api/widgets", new(title=title)).json["title"] == title
     problem(site.post("/api/widgets", data=b'{"title": "\\ud800"}', content_type="application/json"), 400)
+
+
+def test_a_widget_stays_changeable_when_its_definition_lost_a_param(site: Site) -> None:
+    widget_id = site.widget(params={"unit": "kW"})
+    site.add_folder("probe", PROBE.replace("    unit: {type: string, default: W}\n", ""))
+    site.runtime.definitions.rescan()
+    url = site.upstream.url("/other")
+    changed = site.patch(f"/api/widgets/{widget_id}", {"params": {"url": url}})
+    assert (changed.status_code, changed.json["params"]) == (200, {"url": url})

@@ -36,7 +36,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def go(**more: str) -> subprocess.Popen[str]:
         given = {"PORT": "0", "DATA": str(tmp_path / "data"), "AUTH": "none", **more}
         environ = {name: value for name, value in os.environ.items() if not name.startswith("GLANCE_")}
-        environ |= {f"GLANCE_{name}": value for name, value in given.items()}
+        environ |= {f"GLANCE_{name}": value for name, value in ({"MQTT_URL": "off"} | given).items()}
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "app.py")],
             cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -21,12 +21,12 @@ STOREYS = (
     ("glance.expressions", "glance.freshness", "glance.params", "glance.shapes"),
     ("glance.definition", "glance.feeds", "glance.moments", "glance.mqtt.decode", "glance.occurrences", "glance.outbound"),
     (
-        "glance.cards", "glance.form", "glance.live", "glance.manifest_file", "glance.mqtt.client", "glance.pool", "glance.secretbox",
+        "glance.broker", "glance.cards", "glance.form", "glance.live", "glance.manifest_file", "glance.mqtt.client", "glance.pool", "glance.secretbox",
         "glance.sources", "glance.store.db", "glance.store.migrations", "glance.store.rows", "glance.view",
     ),
     ("glance.fetching", "glance.flight", "glance.images", "glance.store"),
     ("glance.folders", "glance.ingest"),
-    ("glance.series",),
+    ("glance.series", "glance.standings"),
     ("glance.registry",),
     ("glance.refresh",),
     ("glance.placing",),
@@ -47,11 +47,12 @@ HOMES = {
     "sqlite3": ("glance.store",),
     "urllib3": ("glance.outbound",),
     "paho": ("glance.mqtt.client",),
+    "amqtt": ("glance.broker",),
     "gunicorn": ("glance.serve",),
 }
 # Heavy and rarely used: these, and nothing else, may be imported inside a function.
 LATE = {
-    "cryptography", "defusedxml", "feedparser", "icalendar", "jmespath", "jsonschema", "mistune", "nh3", "psutil",
+    "amqtt", "cryptography", "defusedxml", "feedparser", "icalendar", "jmespath", "jsonschema", "mistune", "nh3", "paho", "psutil",
     "recurring_ical_events", "zoneinfo",
 }  # fmt: skip
 

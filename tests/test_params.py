@@ -103,3 +103,12 @@ def test_a_data_source_has_only_the_fields_of_its_kind() -> None:
         "must be text",
         "must be one of: http",
     )
+
+
+@pytest.mark.parametrize("value", [{"x": 1}, {"set": False}, {"set": True, "x": 1}, 5, []])
+def test_a_secret_that_is_neither_text_nor_the_mark_is_refused(value: object) -> None:
+    schema = {"type": "object", "properties": {"token": {"type": "string", "format": "secret"}}}
+    _, secrets = take_secrets(schema, {"token": value})
+    with pytest.raises(Invalid) as caught:
+        parse(schema, secrets)
+    assert [(error.field, error.message) for error in caught.value.errors] == [("params.token", "must be text")]

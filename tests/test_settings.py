@@ -25,7 +25,7 @@ OURS = {"Origin": "http://localhost"}
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    found = Runtime(Settings(data=tmp_path_factory.mktemp("data")))
+    found = Runtime(Settings(data=tmp_path_factory.mktemp("data"), mqtt_url="off"))
     yield found
     found.stop()
 

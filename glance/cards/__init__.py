@@ -129,8 +129,12 @@ class CardRenderer:
         except Exception as error:
             # Whatever a template does wrong belongs on the card as a sentence, never as a trace.
             raise CardError(_sentence(error), _line_of(error, compiled.template)) from error
+        markup = "".join(parts).strip()
+        refused = None if definition.trusted else guard.fault(markup)
+        if refused:
+            raise CardError(refused, 1)
         aside = context.vars.get("aside")
-        return Card(Markup("".join(parts).strip()), "" if aside is None else str(aside))
+        return Card(Markup(markup), "" if aside is None else str(aside))
 
     def check(self, definition: Drawable) -> tuple[int, str] | None:
         """The first fault of a definition's template as (line, sentence); None where it can be used."""

@@ -105,7 +105,7 @@ class Ingest:
             state=state,
             clock=clock,
         )
-        self._upkeep.confirmed = self._deliveries.confirmed
+        self._upkeep.can_come_again = self._deliveries.can_come_again
         self._next_id = max(int(state.get("id_ceiling", 1)), self._upkeep.marks.folded_to + 1)
         self._remember(rows, inbox, samples)
         self._writer = Writer(
@@ -120,6 +120,7 @@ class Ingest:
             reserved=int(state.get("id_ceiling", 0)),
             clock=clock,
         )
+        self._writer.committed_id = self._next_id - 1
         self._writer.on_commit = self._stored
         self._writer.on_recovery = self._recovered
         self._inbox = inbox
@@ -235,10 +236,11 @@ class Ingest:
         """A connection to the broker began; `few` says that it sends only few unacknowledged messages (MQTT 3.1.1)."""
         with self.catalog.lock:
             self._deliveries.connected(connection, session_present)
-            self._pending.pace.few = few
-            self._pending.pace.after_ack = True
+            self._pending.pace.begin(few)
 
-    def message(self, topic: str, payload: bytes, retained: bool, qos: int, mid: int, again: bool, connection: int) -> None:
+    def message(
+        self, topic: str, payload: bytes, retained: bool, qos: int, mid: int, again: bool, connection: int
+    ) -> None:
         """Take one message of the broker, see `deliver`."""
         self.deliver(Delivery(topic, payload, retained, qos, mid, again, connection))
 
@@ -254,9 +256,7 @@ class Ingest:
             if standing == "stored":
                 self.acknowledge([(receipt.connection, receipt.mid)])
                 return
-        outcome = self._decoder.message(
-            delivery.topic, delivery.payload, retained=delivery.retained, arrived_at=now
-        )
+        outcome = self._decoder.message(delivery.topic, delivery.payload, retained=delivery.retained, arrived_at=now)
         self.messages.note(delivery.topic, delivery.payload, delivery.retained, delivery.qos, now, outcome)
         with self.catalog.lock:
             if receipt is not None and self._pending.is_full and outcome.readings:
@@ -301,7 +301,9 @@ class Ingest:
         self._hub.mark_series(marks)
         if not waiter.wait(wait_s):
             trouble = self._writer.trouble
-            raise Unavailable(trouble.sentence if trouble else "The readings could not be stored in time. Try again later.")
+            raise Unavailable(
+                trouble.sentence if trouble else "The readings could not be stored in time. Try again later."
+            )
         return count
 
     def be_eager(self, more: int) -> None:

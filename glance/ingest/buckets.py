@@ -57,7 +57,8 @@ def merge_buckets(found: Iterable[Bucket], fresh: Sequence[tuple[int, float]], s
             kept[2] = max(kept[2], value)
             kept[3] += 1
     return [
-        Bucket(turn * step_ms / 1000, total / n, low, high, int(n)) for turn, (total, low, high, n) in sorted(sums.items())
+        Bucket(turn * step_ms / 1000, total / n, low, high, int(n))
+        for turn, (total, low, high, n) in sorted(sums.items())
     ]
 
 

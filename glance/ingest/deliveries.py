@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-# A broker that answered for this long after an acknowledgement has taken it: such a delivery does not come again.
-CONFIRMED_S = 120.0
+# A connection that lasted so long after an acknowledgement, three rounds of its keepalive, has brought it to the broker: such a
+# delivery does not come again.
+CONFIRMED_S = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ Acknowledge = Callable[[Sequence[tuple[int, int]]], None]
 
 
 def digest_of(delivery: Delivery) -> int:
-    """64 bits of topic and payload, signed as SQLite wants them."""
-    both = hashlib.blake2b(delivery.topic.encode("utf-8", "surrogatepass"), digest_size=8)
+    """48 bits of topic and payload."""
+    both = hashlib.blake2b(delivery.topic.encode("utf-8", "surrogatepass"), digest_size=6)
     both.update(b"\0")
     both.update(delivery.payload)
-    return int.from_bytes(both.digest(), "big", signed=True)
+    return int.from_bytes(both.digest(), "big")
 
 
 class Deliveries:
@@ -97,12 +98,11 @@ class Deliveries:
             done.append((receipt.connection, receipt.mid))
         return done
 
-    def confirmed(self) -> list[int]:
-        """The message ids that the broker has let go for sure; they are no longer seen."""
-        now, mids = self._monotonic(), []
+    def can_come_again(self) -> list[tuple[int, int]] | None:
+        """(message id, digest) of the stored deliveries that the broker may not have let go of; None where nothing changed."""
+        now, before = self._monotonic(), len(self._seen)
         while self._acknowledged and now - self._acknowledged[0][0] > CONFIRMED_S:
             _, connection, receipt = self._acknowledged.popleft()
             if connection == self._connection and self._seen.get(receipt.mid) == receipt.digest:
                 del self._seen[receipt.mid]
-                mids.append(receipt.mid)
-        return mids
+        return list(self._seen.items()) if len(self._seen) != before else None

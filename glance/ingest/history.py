@@ -23,6 +23,10 @@ MAX_POINTS = 5000
 # A rollup is fine enough where it still gives a third of the points that were asked for: lows and highs are kept anyway.
 FINE_ENOUGH = 3
 PAGE = 5000
+STEPS_S = (
+    *(unit * factor for unit in (0.001, 0.01, 0.1, 1.0) for factor in (1, 2, 5)),
+    10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0, 43200.0, 86400.0,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,9 @@ class History:
         tail, marks = self._tail(track)
         begin_ms, end_ms = int(begin * 1000), int(end * 1000)
         fresh = sorted(
-            (sample for sample in tail if begin <= sample.at < end), key=lambda sample: (sample.at, sample.id), reverse=True
+            (sample for sample in tail if begin <= sample.at < end),
+            key=lambda sample: (sample.at, sample.id),
+            reverse=True,
         )
         after = (begin_ms - 1, 0)
         while True:
@@ -289,15 +295,11 @@ def _ascending(samples: Sequence[Sample]) -> bool:
 
 def _step_s(begin: float, end: float, points: int) -> float:
     """The smallest pleasant step whose buckets, which begin at its multiples, are at most `points`."""
-    least = (end - begin) / max(1, points - 1)
-    for unit in (0.001, 0.01, 0.1, 1.0, 10.0):
-        for factor in (1, 2, 5):
-            if unit * factor >= least:
-                return unit * factor
-    for step in (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400):
-        if step >= least:
-            return float(step)
-    return float(-(-least // 86400) * 86400)
+    least = (end - begin) / points
+    for step in STEPS_S:
+        if step >= least and -(-end // step) - begin // step <= points:
+            return step
+    return float(-(-(end - begin) / max(1, points - 1) // 86400) * 86400)
 
 
 def _edges(begin: float, end: float, per: Literal["hour", "day"]) -> list[float]:

@@ -8,11 +8,12 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from itertools import islice
 
-from glance.mqtt.readings import Outcome, Verdict
+from glance.mqtt.readings import Outcome, Reading, Verdict
 
 MAX_TOPICS = 2000
 KEPT_A_TOPIC = 3
 SHOWN_BYTES = 2048
+KEPT_READINGS = 5
 MAX_UNCLEAR = 100
 # what an owner would not want to find on a screen: keys of passwords and positions
 PRIVATE = re.compile(
@@ -23,7 +24,10 @@ PRIVATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: `payload` is its beginning, `size_bytes` all of it; `devices` are those it spoke of."""
+    """One message: `payload` is its beginning, `size_bytes` all of it; `devices` are those it spoke of.
+
+    `readings` are the first few it brought, `more` how many there were besides.
+    """
 
     at: float
     topic: str
@@ -35,6 +39,8 @@ class Message:
     sentence: str
     ecosystem: str | None
     devices: tuple[str, ...]
+    readings: tuple[Reading, ...] = ()
+    more: int = 0
 
     @property
     def text(self) -> str:
@@ -68,7 +74,7 @@ class Messages:
         )
         message = Message(
             at, topic, payload[:SHOWN_BYTES], len(payload), retained, qos, outcome.verdict, outcome.sentence,
-            outcome.ecosystem, devices,
+            outcome.ecosystem, devices, outcome.readings[:KEPT_READINGS], max(0, len(outcome.readings) - KEPT_READINGS),
         )  # fmt: skip
         with self._lock:
             self.count += 1

@@ -29,6 +29,13 @@ SENSOR_CHANGES: Mapping[str, type | tuple[type, ...]] = {
     "rollup_days": (int, type(None)),
 }
 LONGEST = 120
+ANY_NUMBER: tuple[float, float, str] = (-1e12, 1e12, "")
+LIMITS: Mapping[str, tuple[float, float, str]] = {
+    "raw_days": (1, 36500, " days"),
+    "rollup_days": (1, 36500, " days"),
+    "own_decimals": (0, 8, " decimals"),
+    "own_expire_after_s": (0, 366 * 86400, " seconds"),
+}
 
 
 class Devices:
@@ -164,6 +171,18 @@ class Devices:
         self._save()
         return device
 
+    def separate_sensor(self, series: int) -> Sensor:
+        """Undo `merge_sensors`: the series stands for itself again, with its own history."""
+        catalog = self._catalog
+        with catalog.lock:
+            track = catalog.tracks.get(series)
+            if track is None or track.sensor.part_of is None:
+                raise NotFound("This sensor is not merged with another.")
+            self._part(track)
+            catalog.count_again(track.sensor.device)
+        self._save()
+        return track.sensor
+
     def forget(self, device_id: str) -> Device:
         """Remove a device with its history; `restore` brings both back for some days. It returns by itself when it sends anew."""
         catalog = self._catalog
@@ -255,20 +274,28 @@ def _checked(changes: Mapping[str, Any], allowed: Mapping[str, type | tuple[type
     errors: list[FieldError] = []
     told: dict[str, Any] = {}
     for name, value in changes.items():
-        if name not in allowed:
-            errors.append(FieldError(name, f"This cannot be changed; there are {', '.join(allowed)}."))
-            continue
-        wrong_bool = isinstance(value, bool) and allowed[name] is not bool and name != "own_hidden"
-        if wrong_bool or not isinstance(value, allowed[name]):
-            errors.append(FieldError(name, "This is not of the right kind."))
-        elif isinstance(value, str) and len(value.strip()) > LONGEST:
-            errors.append(FieldError(name, f"At most {LONGEST} characters."))
-        elif name in ("raw_days", "rollup_days") and value is not None and not 1 <= value <= 36500:
-            errors.append(FieldError(name, "From 1 to 36500 days."))
-        elif name == "own_decimals" and value is not None and not 0 <= value <= 8:
-            errors.append(FieldError(name, "From 0 to 8 decimals."))
+        fault = _fault(name, value, allowed)
+        if fault is not None:
+            errors.append(FieldError(name, fault))
+        elif isinstance(value, str):
+            told[name] = value.strip() or (None if name != "own_unit" else "")
         else:
-            told[name] = (value.strip() or (None if name != "own_unit" else "")) if isinstance(value, str) else value
+            told[name] = value
     if errors:
         raise Invalid("Some changes do not fit.", errors)
     return told
+
+
+def _fault(name: str, value: Any, allowed: Mapping[str, type | tuple[type, ...]]) -> str | None:
+    """What is wrong with one change."""
+    if name not in allowed:
+        return f"This cannot be changed; there are {', '.join(allowed)}."
+    is_flag = name in ("own_hidden", "hidden", "ignored")
+    if not isinstance(value, allowed[name]) or (isinstance(value, bool) and not is_flag):
+        return "This is not of the right kind."
+    if isinstance(value, str) and len(value.strip()) > LONGEST:
+        return f"At most {LONGEST} characters."
+    if value is None or is_flag or isinstance(value, str):
+        return None
+    low, high, unit = LIMITS.get(name, ANY_NUMBER)
+    return None if low <= float(str(value)) <= high else f"From {low:g} to {high:g}{unit}."

@@ -14,10 +14,14 @@ from glance.store.inbox import Row
 MAX_HELD = 100_000
 ACK_S = 5.0
 IDLE_S = 10.0
-MANY = 200
+MANY = 500
 FASTEST_S = 0.25
 QUIET_S = 0.02
-QUIET_GAPS = 5
+# A delivery so soon after an acknowledgement was held back for it; after so many in a row that is sure.
+PROMPT_S = 0.005
+SURE = 3
+PROBE_EVERY, PROBE_S = 16, 0.2
+# MQTT 3.1.1: half of what Mosquitto sends unacknowledged.
 STOCK_WINDOW = 10
 
 
@@ -35,21 +39,53 @@ class Batch:
 
 @dataclass(slots=True)
 class Pace:
-    """How deliveries come: the usual gap between two, without those that follow an acknowledgement (the broker may have
-    waited for it). `few` says that the broker sends only few unacknowledged messages (MQTT 3.1.1: usually 20)."""
+    """How long acknowledgements may wait without holding the broker up.
+
+    A broker may send only so many unacknowledged messages (Mosquitto with MQTT 3.1.1: 20, EMQX: 32) and then waits. As long as
+    fewer wait than it was ever seen to send (`proven`), it is not waiting for us. Beyond that we wait with `patience_s`: longer
+    each time nothing followed the acknowledgement at once, hardly at all where something did, and longer again now and then to see.
+    """
 
     few: bool = False
-    gap_s: float = 0.0
-    last_at: float = 0.0
-    after_ack: bool = True
+    proven: int = 0
+    patience_s: float = QUIET_S
+    _last_at: float = 0.0
+    _acked_at: float | None = None
+    _prompt: int = 0
+    _turns: int = 0
 
-    def hear(self, now: float) -> None:
-        """A delivery came."""
-        if self.after_ack:
-            self.after_ack = False
-        else:
-            self.gap_s += (min(now - self.last_at, ACK_S) - self.gap_s) / 16
-        self.last_at = now
+    def begin(self, few: bool) -> None:
+        """Another connection, perhaps to another broker. `few` = MQTT 3.1.1."""
+        self.few, self.proven, self.patience_s, self._acked_at, self._prompt = few, 0, QUIET_S, None, 0
+
+    def hear(self, now: float, waiting: int) -> None:
+        """A delivery came; `waiting` are unacknowledged with it."""
+        if self._acked_at is not None:
+            if now - self._acked_at < PROMPT_S:
+                self._prompt += 1
+                self.patience_s = 0.0 if self._prompt >= SURE else QUIET_S
+            else:
+                self._prompt = 0
+                self.patience_s = min(max(2 * self.patience_s, QUIET_S), ACK_S)
+            self._acked_at = None
+        self.proven = max(self.proven, waiting)
+        self._last_at = now
+
+    def acknowledged(self, now: float, count: int) -> None:
+        """So many were acknowledged, and nothing came in the meantime."""
+        if count >= self.proven:
+            self._acked_at = now
+            self._turns += 1
+
+    def due_at(self, since: float, waiting: int, many: bool) -> float:
+        """When `waiting` deliveries, the first of them taken at `since`, are to be acknowledged."""
+        latest = since + (FASTEST_S if many else ACK_S)
+        if self.few and waiting >= STOCK_WINDOW:
+            return since
+        if waiting < self.proven:
+            return latest
+        patience_s = self.patience_s if self._turns % PROBE_EVERY else max(self.patience_s, PROBE_S)
+        return min(self._last_at + patience_s, latest)
 
 
 class Pending:
@@ -87,11 +123,17 @@ class Pending:
 
     def add_receipt(self, receipt: Receipt) -> None:
         """One more acknowledgement that waits."""
-        self.pace.hear(self._monotonic())
-        receipts = self._batch.receipts
+        pace, receipts = self.pace, self._batch.receipts
         receipts.append(receipt)
-        if len(receipts) == 1 or (self.pace.few and len(receipts) == STOCK_WINDOW):
+        before = pace.proven
+        pace.hear(self._monotonic(), len(receipts))
+        if len(receipts) == 1 or len(receipts) == before or (pace.few and len(receipts) == STOCK_WINDOW):
             self._begin()
+
+    def acknowledged(self, count: int) -> None:
+        """So many deliveries were acknowledged now."""
+        if count and not self._batch.receipts:
+            self.pace.acknowledged(self._monotonic(), count)
 
     def add_waiter(self) -> threading.Event:
         """An event that is set once everything pending now is committed."""
@@ -136,7 +178,6 @@ class Pending:
         """Take the batch as it is."""
         with self._condition:
             taken, self._batch, self._wanted, self._since = self._batch, Batch(), False, None
-            self.pace.after_ack = self.pace.after_ack or bool(taken.receipts)
             return taken
 
     def give_back(self, batch: Batch) -> None:
@@ -157,10 +198,9 @@ class Pending:
         if not batch:
             return None
         since = now if self._since is None else self._since
-        if self._wanted or batch.waiters or self.eager or (self.pace.few and len(batch.receipts) >= STOCK_WINDOW):
+        if self._wanted or batch.waiters or self.eager:
             return now
-        if not batch.receipts:
-            return since + (FASTEST_S if len(batch.rows) >= MANY else IDLE_S)
-        quiet = self.pace.last_at + max(QUIET_S, QUIET_GAPS * self.pace.gap_s)
-        latest = since + (FASTEST_S if len(batch.rows) >= MANY else ACK_S)
-        return min(quiet, latest)
+        many = len(batch.rows) >= MANY
+        if batch.receipts:
+            return self.pace.due_at(since, len(batch.receipts), many)
+        return since + (FASTEST_S if many else IDLE_S)

@@ -19,7 +19,7 @@ from glance.store.samples import Samples
 log = logging.getLogger(__name__)
 
 FOLD_S = 900.0
-FOLD_ROWS = 60_000
+FOLD_ROWS = 100_000
 # Stragglers of an hour are waited for; later ones are rolled up with the next fold.
 SETTLE_S = 120
 DAY_S = 86400.0
@@ -78,7 +78,8 @@ class Upkeep:
         self.learned = self._stored_learned = state.get("decoder", "")
         self._recount: set[int] = set()
         self.unfolded = 0
-        self.confirmed: Callable[[], list[int]] = lambda: []
+        # the deliveries that may come again, None = as they are stored
+        self.can_come_again: Callable[[], list[tuple[int, int]] | None] = lambda: None
 
     def run(self) -> None:
         """Do what is due."""
@@ -128,9 +129,9 @@ class Upkeep:
                 if device is not None and (device.last_seen is None or heard - device.last_seen > FOLD_S / 2):
                     self._catalog.devices[device_id] = replace(device, last_seen=heard)
                     self._catalog.unsaved_devices.add(device_id)
-            mids = self.confirmed()
-        if mids:
-            self._inbox.forget_seen(mids)
+            again = self.can_come_again()
+        if again is not None:
+            self._inbox.replace_seen(again)
         learned = self.learned
         if learned != self._stored_learned:
             self._inbox.put_state({"decoder": learned})
@@ -182,9 +183,7 @@ class Upkeep:
         with self._catalog.lock:
             sensors = [track.sensor for track in self._catalog.tracks.values()]
         # whole hours, so that an hour is never rolled up again from a part of its samples
-        raw = [
-            (sensor.id, _hour(now - self._days(sensor)[0] * DAY_S)) for sensor in sensors if sensor.kind == "number"
-        ]
+        raw = [(sensor.id, _hour(now - self._days(sensor)[0] * DAY_S)) for sensor in sensors if sensor.kind == "number"]
         rolled = [(sensor.id, _hour(now - self._days(sensor)[1] * DAY_S)) for sensor in sensors]
         gone = self._rollups.prune(raw, rolled)
         for sensor in sensors:
@@ -244,9 +243,7 @@ class Upkeep:
             else:
                 break
             since = datetime.fromtimestamp(cut, UTC).strftime("%Y-%m-%d %H:%M UTC")
-            self.shortened = (
-                f"The database reached its limit of {limit // 1_000_000} MB (GLANCE_MAX_MB): {kept} before {since} were deleted."
-            )
+            self.shortened = f"The database reached its limit of {limit // 1_000_000} MB (GLANCE_MAX_MB): {kept} before {since} were deleted."
         if self.shortened:
             log.warning("%s", self.shortened)
 

@@ -143,7 +143,7 @@ class Writer:
     def _write(self, batch: Batch, take: Callable[[], Unsaved], new_session: bool, last: bool) -> None:
         self._rows.save(take)
         if new_session:
-            self._inbox.forget_seen()
+            self._inbox.replace_seen([])
         if batch.rows:
             self._inbox.append(batch.rows, int(self._clock() // 86400))
         if batch.receipts:
@@ -165,6 +165,8 @@ class Writer:
             stored = self._deliveries.stored(batch.receipts)
         if stored:
             self.acknowledge(stored)
+            with self._catalog.lock:
+                self._pending.acknowledged(len(stored))
         for waiter in batch.waiters:
             waiter.set()
         self.on_commit(batch)

@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from glance.mqtt import faults
 from glance.mqtt.address import Address
@@ -33,6 +33,7 @@ MAX_PACKET = 4 * 1024 * 1024
 READ_BYTES = 65536
 BURST = 256
 STATUS, REFRESH = "glance/status", "glance/refresh/"
+OWN = (STATUS, REFRESH)
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 V5, V311 = "5", "3.1.1"
 
@@ -122,7 +123,7 @@ class MqttClient:
         topics: Sequence[str],
         client_id: str,
         receiver: Receiver,
-        on_refresh: Callable[[str], None],
+        on_refresh: Callable[[str], object],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._address = address
@@ -233,23 +234,31 @@ class MqttClient:
     def _connect(self) -> bool:
         """Try to connect, with the other protocol version where the first is not understood; True once the broker said yes."""
         for _ in range(2):
-            self._refusal, self._end_code, self._ended = None, None, False
             try:
-                self._client = self._make()
-                self._client.connect(self._address.host, self._address.port, KEEPALIVE_S, **self._session())
-                answered = self._await_answer()
+                answer = self._try()
             except (OSError, ValueError) as error:
                 self._set("waiting", faults.of_error(error, self._address))
                 return False
-            if answered and self._refusal is None:
+            if answer == "yes":
                 return True
-            unheard = self._refusal is None and self._ended
-            if unheard or (self._refusal is not None and self._refusal[0] == faults.PROTOCOL):
-                self._protocol = V311 if self._protocol == V5 else V5
-                continue
-            break
+            if answer == "no":
+                break
+            self._drop()
+            self._protocol = V311 if self._protocol == V5 else V5
         self._set("waiting", self._why_not())
         return False
+
+    def _try(self) -> Literal["yes", "no", "other"]:
+        """Connect once. `other` = the protocol version seems not to be understood: the broker says so, or hangs up."""
+        self._refusal, self._end_code, self._ended = None, None, False
+        self._client = self._make()
+        self._client.connect(self._address.host, self._address.port, KEEPALIVE_S, **self._session())
+        self._await_answer()
+        if self._status == "connected":
+            return "yes"
+        if self._refusal is not None:
+            return "other" if self._refusal[0] == faults.PROTOCOL else "no"
+        return "other" if self._ended else "no"
 
     def _why_not(self) -> str:
         if self._refusal is not None:
@@ -260,27 +269,26 @@ class MqttClient:
         """A paho client for the protocol version to try."""
         # 9 MB and 25 ms that a Glance without a broker does not need
         import paho.mqtt.client as paho
+        from paho.mqtt.enums import CallbackAPIVersion
 
         is_5 = self._protocol == V5
-        client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2,
+        client: Any = paho.Client(
+            CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=None if is_5 else False,
             protocol=paho.MQTTv5 if is_5 else paho.MQTTv311,
             manual_ack=True,
             reconnect_on_failure=False,
         )
-        client.connect_timeout = CONNECT_S
         if self._address.user is not None:
             client.username_pw_set(self._address.user, self._address.password)
-        if self._address.tls:
-            client.tls_set_context(_tls(self._address))
         client.will_set(STATUS, "offline", qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.on_socket_open = _on_socket_open
+        # paho leaves a socket open whose handshake failed
+        client._create_socket = lambda: _open(self._address)
         # makes paho queue what is sent, so that it leaves from this thread's loop
         client.on_socket_register_write = _nothing
         self._reader = Reader(client._sock_recv)
@@ -300,15 +308,14 @@ class MqttClient:
         properties.MaximumPacketSize = MAX_PACKET
         return {"clean_start": False, "properties": properties}
 
-    def _await_answer(self) -> bool:
-        """Read until the broker accepts or refuses; False where it does neither."""
+    def _await_answer(self) -> None:
+        """Read until the broker accepts, refuses or hangs up, or the time is over."""
         deadline = time.monotonic() + ANSWER_S
         while self._status != "connected" and not self._ended and self._refusal is None and not self._stop.is_set():
             left = deadline - time.monotonic()
             if left <= 0:
-                return False
+                return
             self._turn(left)
-        return self._status == "connected" or self._refusal is not None
 
     def _serve(self) -> None:
         """Read and write until the connection ends or is to end."""
@@ -431,8 +438,8 @@ class MqttClient:
             self._last_message_at = now
             self._messages += 1
             topic = message.topic
-            if topic.startswith(REFRESH):
-                self._refresh(topic, message)
+            if topic.startswith(OWN):
+                self._take_own(topic, message)
                 return
             self._receiver.message(
                 topic,
@@ -450,10 +457,11 @@ class MqttClient:
             if self._faults == 1:
                 log.exception("A message could not be handled.")
 
-    def _refresh(self, topic: str, message: Any) -> None:
+    def _take_own(self, topic: str, message: Any) -> None:
+        """Glance's own topics: its status, which the broker may hand back, and refreshes that are asked for."""
         if message.qos:
             self._acks.append((self._connection, message.mid))
-        if not message.retain:
+        if topic.startswith(REFRESH) and not message.retain:
             self._on_refresh(topic.removeprefix(REFRESH))
 
     # Small things
@@ -482,17 +490,24 @@ class MqttClient:
                     log.debug("The MQTT thread is woken already.")
 
 
+def _open(address: Address) -> socket.socket:
+    """A connected socket, with TLS where the address wants it."""
+    sock = socket.create_connection((address.host, address.port), timeout=CONNECT_S)
+    try:
+        # small packets leave at once; waiting to fill them costs up to 40 ms each way
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _tls(address).wrap_socket(sock, server_hostname=address.host) if address.tls else sock
+    except BaseException:
+        sock.close()
+        raise
+
+
 def _tls(address: Address) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(address.ca) if address.ca else None)
     if not address.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _on_socket_open(_client: Any, _data: Any, sock: socket.socket) -> None:
-    """Send small packets at once; waiting to fill them costs up to 40 ms each way."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _nothing(*_: Any) -> None:

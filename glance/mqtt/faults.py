@@ -31,7 +31,8 @@ def of_error(error: BaseException, address: Address) -> str:
             return f"No broker was found at {at}: start one there, or set GLANCE_MQTT_URL."
         return f"Nothing listens at {at}: check GLANCE_MQTT_URL, and that the broker runs."
     if isinstance(error, ConnectionError):
-        return f"The broker at {at} closed the connection at once{'' if address.tls else '; does this port expect TLS (mqtts://)?'}"
+        hint = "does this port speak TLS?" if address.tls else "does this port expect TLS (mqtts://)?"
+        return f"The broker at {at} closed the connection at once; {hint}"
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
         return f"There is no way to {at} through the network."
     return f"The connection to the broker at {at} failed: {getattr(error, 'strerror', None) or type(error).__name__}."

@@ -204,12 +204,17 @@ class Answers:
         self._hashes.pop(widget_id, None)
 
     def retime(self, widget: Widget) -> None:
-        """The widget's interval changed: let its stored answer expire accordingly."""
+        """The widget's interval or schedule changed: let its stored answer expire as if it had been so when it came."""
         definition = self._definitions.find(widget.custom_widget)
-        if definition is not None and self.fetches(widget, definition):
-            self._cache.retime(widget.id, self.ttl_s(widget, definition, self._clock()))
-            with self._lock:
-                self._entries.pop(widget.id, None)
+        if definition is None or not self.fetches(widget, definition):
+            return
+        self.load([widget.id])
+        entry = self._entries.get(widget.id)
+        if entry is None or entry.fetched_at is None:
+            return
+        self._cache.retime(widget.id, self.ttl_s(widget, definition, entry.fetched_at))
+        with self._lock:
+            self._entries.pop(widget.id, None)
 
     def drop(self, widget_id: str) -> None:
         """The widget is gone: nothing of it stays in memory."""

@@ -43,7 +43,7 @@ class Limits:
     heads_per_address: int = 512
     sockets: int = 400
     threads_min: int = 2
-    threads_max: int = 64
+    threads_max: int = 256
     thread_idle_s: float = 60.0
 
 

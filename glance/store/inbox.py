@@ -68,8 +68,11 @@ class Inbox:
         got samples late and has to be rolled up again.
         """
         with self._db.write() as con:
+            # with the usual 2 MB it would write pages out before they are complete, and again after
+            con.execute("PRAGMA cache_size = -24000")
             last, earliest = con.execute("SELECT MAX(id), MIN(ts) FROM inbox").fetchone()
             if last is None:
+                con.execute("PRAGMA cache_size = -2000")
                 return 0, []
             late: list[tuple[int, int]] = []
             if earliest < rolled_until_s * 1000:
@@ -84,6 +87,8 @@ class Inbox:
             con.execute("INSERT INTO folds (last_id, min_ts, at) VALUES (?, ?, ?)", (last, earliest, at))
             con.execute("DELETE FROM inbox")
             self.put_state({"folded_to": str(last)})
+        with self._db.write() as con:
+            con.execute("PRAGMA cache_size = -2000")
         return int(last), late
 
     def seen(self) -> dict[int, int]:
@@ -96,13 +101,11 @@ class Inbox:
         with self._db.write() as con:
             con.executemany("INSERT OR REPLACE INTO seen (mid, hash) VALUES (?, ?)", deliveries)
 
-    def forget_seen(self, mids: Iterable[int] | None = None) -> None:
-        """The broker will not deliver these again; None = none of them, its session is new."""
+    def replace_seen(self, deliveries: Iterable[tuple[int, int]]) -> None:
+        """Only these deliveries may come again: forget all others."""
         with self._db.write() as con:
-            if mids is None:
-                con.execute("DELETE FROM seen")
-            else:
-                con.executemany("DELETE FROM seen WHERE mid = ?", [(mid,) for mid in mids])
+            con.execute("DELETE FROM seen")
+            self.put_seen(deliveries)
 
     def state(self) -> dict[str, str]:
         """How far things have come, by name."""

@@ -42,7 +42,8 @@ class Rollups:
         """Roll up one hour of one series."""
         with self._db.write() as con:
             con.execute(
-                INTO_5M + "FROM samples AS s WHERE s.series = ? AND s.ts >= ? AND s.ts < ? AND s.value IS NOT NULL GROUP BY five",
+                INTO_5M
+                + "FROM samples AS s WHERE s.series = ? AND s.ts >= ? AND s.ts < ? AND s.value IS NOT NULL GROUP BY five",
                 (series, hour_s * 1000, (hour_s + HOUR_S) * 1000),
             )
             con.execute(
@@ -124,6 +125,7 @@ class Rollups:
         """Bytes of the database that hold something; pages given free are used again, the file itself does not shrink."""
         with self._db.read() as con:
             pages, free, size = (
-                int(con.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+                int(con.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
             )
         return (pages - free) * size

@@ -77,7 +77,9 @@ class Samples:
         merged = heapq.merge(*(_samples(rows) for rows in found), key=_by_time)
         return list(itertools.islice(merged, limit))
 
-    def numbers(self, series: Sequence[int], begin_ms: int, end_ms: int, upto: int, limit: int) -> list[tuple[int, float]]:
+    def numbers(
+        self, series: Sequence[int], begin_ms: int, end_ms: int, upto: int, limit: int
+    ) -> list[tuple[int, float]]:
         """(Unix milliseconds, value) of the samples with a value, oldest first, at most `limit`."""
         with self._db.read() as con:
             found = [

@@ -8,7 +8,22 @@ from flask import Flask
 
 from glance.config import ROOT
 from glance.runtime import Runtime
-from glance.web import api, assets, door, fragments, images, pages, plain, problems, settings, sockets, welcome
+from glance.web import (
+    api,
+    assets,
+    devices,
+    door,
+    fragments,
+    images,
+    ingest_socket,
+    pages,
+    plain,
+    problems,
+    settings,
+    sockets,
+    welcome,
+    widget_socket,
+)
 
 FOLDER = ROOT / "glance"
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -24,10 +39,10 @@ def create_app(runtime: Runtime) -> Flask:
     door.init_app(app, runtime)
     problems.init_app(app, runtime)
     assets.install(app, runtime.icons)
-    for part in (pages, fragments, sockets):
+    for part in (pages, fragments, sockets, devices):
         part.init_app(app, runtime)
     api.init_app(app)
-    for blueprint in (plain.bp, settings.blueprint, images.bp):
+    for blueprint in (plain.bp, settings.blueprint, images.bp, widget_socket.blueprint, ingest_socket.blueprint):
         app.register_blueprint(blueprint)
     app.extensions["glance.welcome"] = welcome.welcome
     return app

@@ -20,13 +20,14 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 # One request each: what belongs together is joined here, in this order.
 JOINED: dict[str, tuple[str, ...]] = {
     "glance.css": ("css/tokens.css", "css/base.css", "css/card.css", "css/form.css"),
-    "pages.css": ("css/pages.css", "css/making.css"),
+    "pages.css": ("css/pages.css", "css/making.css", "css/devices.css"),
     "app.js": (
         "vendor/htmx.min.js",
         "vendor/hx-ws.min.js",
         "js/theme.js",
         "js/age.js",
         "js/keep.js",
+        "js/patch.js",
         "js/card.js",
         "js/live.js",
     ),

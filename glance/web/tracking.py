@@ -42,15 +42,22 @@ def make_widget(
 
 def data_source(device: Device, sensor: Sensor) -> dict[str, Any]:
     """The source that follows one sensor."""
-    series = {"device": device.id, "sensor": sensor.sensor, "label": sensor.title}
+    series = {"device": device.id, "sensor": sensor.sensor, "label": upper_first(sensor.title)}
     return {"kind": "series", "series": [series], "range": RANGE, "max_samples": MAX_SAMPLES}
 
 
 def suggested_title(device: Device, sensor: Sensor) -> str:
-    """"Living room temperature", as short as a title has to be."""
-    name, what = device.title.strip(), sensor.title.strip()
+    """ "Living room temperature", as short as a title has to be."""
+    # an id that is a path is named by its end
+    name = device.title.strip() if device.title != device.id else device.id.rstrip("/").rpartition("/")[2]
+    name, what = upper_first(name), sensor.title.strip()
     both = name if what.casefold() in name.casefold() else f"{name} {what}"
     return both[:LONGEST_TITLE].strip() or "Sensor"
+
+
+def upper_first(text: str) -> str:
+    """A name as it begins a line."""
+    return text[:1].upper() + text[1:]
 
 
 def takers(runtime: Runtime) -> list[str]:
@@ -75,7 +82,7 @@ def tracked(runtime: Runtime, widget: Widget) -> list[tuple[str, Sensor | None]]
     found: list[tuple[str, Sensor | None]] = []
     for each in listed:
         device, sensor = str(each.get("device", "")), str(each.get("sensor", ""))
-        found.append((f"{device}/{sensor}", runtime.ingest.devices.find(device, sensor)))
+        found.append((f"{device}/{sensor}", runtime.devices.find(device, sensor)))
     return found
 
 
@@ -92,6 +99,6 @@ def placed(runtime: Runtime) -> set[tuple[str, str]]:
     for widget in runtime.widgets.all():
         for each in series_of(widget):
             key = str(each.get("device", "")), str(each.get("sensor", ""))
-            sensor = runtime.ingest.devices.find(*key)
+            sensor = runtime.devices.find(*key)
             found.add((sensor.device, sensor.sensor) if sensor else key)
     return found

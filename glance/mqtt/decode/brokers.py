@@ -5,6 +5,7 @@ from __future__ import annotations
 from glance.mqtt.decode import units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean, role
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import presence
 
 
@@ -60,7 +61,7 @@ def read_domoticz(draft: Draft, levels: list[str]) -> None:
         draft.says("meta", "No device of Domoticz.")
         return
     name, kind = fields.get("name"), str(fields.get("dtype", ""))
-    device = draft.device(f"domoticz/{fields['idx']}", name=name if type(name) is str else None, model=kind or None)
+    device = draft.device(f"domoticz/{fields['idx']}", name=text(name), model=kind or None)
     if kind in ("Light/Switch", "Lighting 2", "Lighting 1"):
         draft.reading(device, "state", fields.get("nvalue"), None, "boolean")
     parts = {

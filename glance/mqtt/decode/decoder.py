@@ -4,49 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+import traceback
 from datetime import tzinfo
 from typing import Any
 
-from glance.mqtt.decode import (
-    brokers,
-    dsmr,
-    ecowitt,
-    emsesp,
-    esphome,
-    evcc,
-    frigate,
-    generic,
-    ha_states,
-    homeassistant,
-    homie,
-    meshtastic,
-    native,
-    opendtu,
-    openmqttgateway,
-    owntracks,
-    rtl433,
-    shelly,
-    tasmota,
-    tasmota_discovery,
-    teslamate,
-    topics,
-    victron,
-    wirenboard,
-    zigbee2mqtt,
-    zwavejs,
-)  # fmt: skip
+from glance.mqtt.decode import emsesp, ha_states, homeassistant, tasmota_discovery, topics, victron
 from glance.mqtt.decode.body import LARGEST_BYTES, Body
 from glance.mqtt.decode.body import read as read_body
 from glance.mqtt.decode.draft import Draft, Message
-from glance.mqtt.decode.memory import Memory
+from glance.mqtt.decode.memory import Memory, Series
+from glance.mqtt.decode.routes import Reader, anybody, ecosystem
 from glance.mqtt.readings import Outcome
 
 log = logging.getLogger(__name__)
 
 MOST_ROUTES = 8192
+MOST_LOGGED = 1000
 LONGEST_TOPIC = 1024
-Reader = Callable[[Draft], None]
 
 
 class Decoder:
@@ -70,11 +44,11 @@ class Decoder:
         """What one message says; never raises. `arrived_at` in Unix seconds."""
         try:
             return self._message(topic, payload, retained, arrived_at)
-        except Exception:
+        except Exception as error:
             # A decoder that raises would end the thread that holds the connection: said once per topic, never fatal.
-            if len(self._logged) < 1000 and topic not in self._logged:
+            if len(self._logged) < MOST_LOGGED and topic not in self._logged:
                 self._logged.add(topic)
-                log.exception("a message of %d bytes could not be decoded", len(payload))
+                log.error("a message of %d bytes could not be decoded: %s", len(payload), _place(error))
             return Outcome(verdict="unreadable", sentence="Glance could not read it; the log says why.")
 
     def _message(self, topic: str, payload: bytes, retained: bool, arrived_at: float) -> Outcome:
@@ -121,8 +95,10 @@ class Decoder:
             return _command, True
         if levels[0] == homeassistant.PREFIX and len(levels) == 2:
             return _birth, True
+        if victron.is_request(levels):
+            return _command, True
         reader = ecosystem(levels, memory)
-        return (reader, levels[0] == "spBv1.0" or "msh" in levels[:2]) if reader else (_generic(levels), False)
+        return (reader, levels[0] == "spBv1.0" or "msh" in levels[:2]) if reader else (anybody(levels), False)
 
     def _declared(self, topic: str) -> Reader | None:
         """The reader of a topic that a discovery declaration names."""
@@ -137,7 +113,7 @@ class Decoder:
 
             return read
         if watches:
-            plain = ecosystem(topic.split("/"), memory) or _generic(topic.split("/"))
+            plain = ecosystem(topic.split("/"), memory) or anybody(topic.split("/"))
 
             def alive(draft: Draft) -> None:
                 if not ha_states.read_availability(draft, watches):
@@ -156,7 +132,7 @@ class Decoder:
         body = Body(form, example if form == "json" else str(example), 1)  # type: ignore[arg-type]
         draft = Draft(self._memory, Message(topic, levels, body, True, 0.0))
         draft.dry = []
-        (reader or _generic(levels))(draft)
+        (reader or anybody(levels))(draft)
         return reader is not None, draft.dry
 
     # -- keeping -------------------------------------------------------------------------------------------------
@@ -175,7 +151,7 @@ class Decoder:
         """Take up what an earlier snapshot() held; one that cannot be read is left alone, the broker tells most of it again."""
         try:
             kept = json.loads(snapshot)
-            same, declarations, words = kept["same"], kept["declarations"], kept["words"]
+            same, declarations, words = (dict(kept[part]) for part in ("same", "declarations", "words"))
         except (ValueError, TypeError, KeyError, RecursionError):
             log.warning("what was learned about devices could not be read; it is learned again")
             return
@@ -183,13 +159,20 @@ class Decoder:
         for key, device in same.items():
             memory.same[str(key)] = str(device)
         for topic, payload in declarations.items():
-            self.message(str(topic), str(payload).encode(), retained=True, arrived_at=0.0)
+            self.message(str(topic), str(payload).encode(errors="replace"), retained=True, arrived_at=0.0)
         for key, seen in words.items():
             device, _, sensor = str(key).partition("\n")
             series = memory.series.get((device, sensor))
             if series is None:
-                continue
-            series.words = set(seen) if seen else None
+                series = memory.series[(device, sensor)] = Series()
+                memory.known(device).sensors += 1
+            series.words = {str(word) for word in seen} if type(seen) is list else None
+
+
+def _place(error: Exception) -> str:
+    """Where an error came from, without its text: that may hold the payload."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name}, line {last.lineno} of {last.filename.rpartition('/')[2]}"
 
 
 def _unreadable(draft: Draft, body: Body) -> None:
@@ -211,105 +194,3 @@ def _birth(draft: Draft) -> None:
 
 def _command(draft: Draft) -> None:
     draft.says("command", "A command from somebody to a device, not a reading.")
-
-
-def _generic(levels: list[str]) -> Reader:
-    def read(draft: Draft) -> None:
-        body = draft.message.body
-        if body.form != "json":
-            generic.read_scalar(draft, levels, body.value)
-        elif levels[0] == "glance" and native.is_native(body.value):
-            native.read(draft, body.value)
-        elif type(body.value) is dict and ecowitt.looks_like(body.value):
-            ecowitt.read(draft, levels, body.value)
-        else:
-            generic.read_json(draft, levels, body.value)
-
-    return read
-
-
-def ecosystem(levels: list[str], memory: Memory) -> Reader | None:
-    """The reader of a topic whose grammar is known; None = nobody's, read it generically."""
-    first = levels[0]
-    if first == "glance":
-        return None
-    for reader in (_by_first_level(first, levels), _by_learned_base(levels, memory), _by_shape(levels, memory)):
-        if reader is not None:
-            return reader
-    return None
-
-
-def _by_first_level(first: str, levels: list[str]) -> Reader | None:
-    """Ecosystems that a topic's first level gives away."""
-    if first == "$SYS":
-        return lambda draft: brokers.read_sys(draft, levels)
-    if first == "spBv1.0":
-        return lambda draft: brokers.read_sparkplug(draft, levels)
-    if frigate.is_frigate(levels):
-        return lambda draft: frigate.read(draft, levels)
-    if owntracks.is_owntracks(levels):
-        return lambda draft: owntracks.read(draft, levels)
-    if meshtastic.is_meshtastic(levels):
-        return lambda draft: meshtastic.read(draft, levels)
-    if evcc.is_evcc(levels):
-        return lambda draft: evcc.read(draft, levels)
-    if dsmr.is_dsmr(levels):
-        return lambda draft: dsmr.read(draft, levels)
-    if brokers.is_wled(levels):
-        return lambda draft: brokers.read_wled(draft, levels)
-    if first == "domoticz" and len(levels) >= 2:
-        return lambda draft: brokers.read_domoticz(draft, levels)
-    if first == "esphome" and len(levels) == 3 and levels[1] == "discover":
-        return lambda draft: draft.says("meta", "An ESPHome node about itself: no reading.")
-    if (car := teslamate.parts_of(levels)) is not None:
-        return lambda draft: teslamate.read(draft, *car)
-    if (portal := victron.parts_of(levels)) is not None:
-        return lambda draft: victron.read(draft, levels, *portal)
-    if (control := wirenboard.parts_of(levels)) is not None:
-        return lambda draft: wirenboard.read(draft, *control)
-    return None
-
-
-def _by_learned_base(levels: list[str], memory: Memory) -> Reader | None:
-    """Ecosystems below a base topic that was learned, or is the usual one."""
-    base = zigbee2mqtt.base_of(levels, memory)
-    if base is not None:
-        rest = levels[base.count("/") + 1 :]
-        return lambda draft: zigbee2mqtt.read(draft, base, rest)
-    if (homie_parts := homie.parts_of(levels, memory)) is not None:
-        return lambda draft: homie.read(draft, *homie_parts)
-    if (node := zwavejs.parts_of(levels, memory)) is not None:
-        return lambda draft: zwavejs.read(draft, *node)
-    if (inverter := opendtu.parts_of(levels, memory)) is not None:
-        return lambda draft: opendtu.read(draft, *inverter)
-    return None
-
-
-def _by_shape(levels: list[str], memory: Memory) -> Reader | None:
-    """Ecosystems that the shape of a topic gives away, wherever it lies."""
-    if (shelly1 := shelly.gen1_of(levels)) is not None:
-        return lambda draft: shelly.read_gen1(draft, *shelly1)
-    if (gateway := openmqttgateway.parts_of(levels)) is not None:
-        return lambda draft: openmqttgateway.read(draft, *gateway)
-    if (parts := tasmota.parts_of(levels)) is not None:
-        return lambda draft: tasmota.read(draft, *parts)
-    if (shelly2 := shelly.gen2_of(levels)) is not None:
-        return lambda draft: shelly.read_gen2(draft, *shelly2)
-    if (state := esphome.parts_of(levels)) is not None and levels[0] != homeassistant.PREFIX:
-        return lambda draft: esphome.read(draft, *state)
-    if "rtl_433" in levels and "devices" in levels[:-1]:
-        return lambda draft: rtl433.read_scalar(draft, levels, draft.message.body.value)
-    if "rtl_433" in levels and levels[-1] in ("events", "states"):
-        return _rtl433_packet
-    if (ems := emsesp.parts_of(levels)) is not None:
-        return lambda draft: emsesp.read(draft, *ems)
-    return None
-
-
-def _rtl433_packet(draft: Draft) -> None:
-    value = draft.message.body.value
-    if type(value) is dict and "model" in value:
-        rtl433.read(draft, value)
-    else:
-        draft.ecosystem = rtl433.ECOSYSTEM
-        draft.says("meta", "rtl_433 about its receiver, not a packet.")

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glance.mqtt.decode import times, units, values
+from glance.mqtt.decode import times, units
 from glance.mqtt.decode.body import Body
+from glance.mqtt.decode.convert import value_of, word_kind
 from glance.mqtt.decode.keys import clean, role, time_rank
 from glance.mqtt.decode.known import meaning
 from glance.mqtt.decode.memory import (
     SERIES_PER_DEVICE,
     SERIES_PER_KNOWN_DEVICE,
-    WORDS_OF_AN_ENUM,
     Memory,
     Series,
 )
@@ -33,11 +33,11 @@ from glance.mqtt.readings import (
 
 # The same value of one series on two topics within this time is one reading, told twice.
 REPEAT_S = 2.0
-# Words of these sensors are members of an enum even where the first one seen is "off".
-ENUM_NAMES = (
-    "mode", "preset", "behavior", "behaviour", "memory", "moving", "direction", "effect", "gesture_type", "power_source",
-    "sensitivity", "schedule_type", "hvac_action", "fan_speed",
-)  # fmt: skip
+# Glance's own form is never told twice: whoever sends it means each one.
+NATIVE = "glance"
+# Publishers that have no grammar of their own.
+UNDECLARED = (None, "json", "plain")
+A_MOMENT = 1e9
 # What one message may bring: more is a flood or a dump.
 MOST_READINGS = 400
 
@@ -116,8 +116,8 @@ class Draft:
     ) -> bool:
         """Add one value; False where there is none (null, "nan", a code, too long) or the device has too many sensors."""
         memory = self.memory
-        device = memory.same.get(device, device)
-        key = (device, sensor)
+        device = memory.same.get(device, device) or "mqtt"
+        key = (device, sensor or "value")
         if self.dry is not None:
             self.dry.append(key)
             return True
@@ -126,8 +126,8 @@ class Draft:
             info = series.info
             kind = info.kind or kind
             unit = info.unit or unit
-        value, label, kind, unit = self._value(sensor, raw, unit, kind, series)
-        if value is None:
+        value, label, kind, unit = value_of(sensor, raw, unit, kind, series)
+        if value is None or (kind == "number" and value > A_MOMENT and unit is None and self._is_now(value)):
             self.empty += 1
             return False
         if series is None:
@@ -136,76 +136,46 @@ class Draft:
                 return False
             series = self._first(key, unit, kind)
         if kind == "enum" or kind == "text":
-            kind = _word(series, value, kind)
+            held = len(series.words or ())
+            kind = word_kind(series, value, kind)
+            memory.changes += len(series.words or ()) != held
         message = self.message
-        repeat = (
-            series.topic != message.topic
-            and series.value == value
-            and -REPEAT_S < message.arrived_at - series.at < REPEAT_S
-        )
+        repeat = series.topic != message.topic and series.value == value and self._again(series)
         if not message.retained and not repeat:
-            series.topic, series.value, series.at = message.topic, value, message.arrived_at
+            series.topic, series.value, series.heard_at, series.at = message.topic, value, message.arrived_at, self.at
         unit = units.normal(unit) if unit is not None else None
         self.readings.append(
-            Reading(device, sensor, value, kind, unit, self.at, message.retained, label, self.refused_at, repeat)
+            Reading(device, key[1], value, kind, unit, self.at, message.retained, label, self.refused_at, repeat)
         )
         return True
 
-    def _value(
-        self, sensor: str, raw: Any, unit: str | None, kind: SensorKind | None, series: Series | None
-    ) -> tuple[Any, str | None, SensorKind, str | None]:
-        """(value or None, label, kind, unit) of a raw JSON value."""
-        form = type(raw)
-        if form is str:
-            return self._text(sensor, raw.strip(), unit, kind, series)
-        if form is bool:
-            if kind == "enum" or kind == "text":
-                return ("true" if raw else "false"), None, kind, unit
-            return raw, ("true" if raw else "false"), "boolean", None
-        value = values.number(raw)
-        if value is not None and kind == "boolean" and value in (0.0, 1.0):
-            return value == 1.0, ("1" if value else "0"), "boolean", None
-        if value is not None and kind in ("enum", "event"):
-            return f"{value:g}", None, kind, None
-        return value, None, "number", unit
+    def _is_now(self, value: float) -> bool:
+        """Whether a number is the present time: a time key of some name that nobody knows."""
+        at = self.message.arrived_at
+        return self.ecosystem in UNDECLARED and (
+            abs(value - at) < times.PAST_S or abs(value / 1000 - at) < times.PAST_S
+        )
 
-    def _text(
-        self, sensor: str, text: str, unit: str | None, kind: SensorKind | None, series: Series | None
-    ) -> tuple[Any, str | None, SensorKind, str | None]:
-        """The same for a text: a declared word, a number, a number with its unit, a boolean word, another word."""
-        if series is not None and series.truth is not None and text in series.truth:
-            return series.truth[text], text, "boolean", None
-        if kind == "event":
-            said = text.lower() not in values.NOTHING and values.printable(text)
-            return (text[: values.LONGEST_TEXT] if said else None), None, "event", None
-        if kind is None or kind == "number" or kind == "boolean":
-            value = values.number_in(text)
-            if value is not None:
-                return self._value(sensor, value, unit, kind, series)
-            measured = values.with_unit(text, units.WRITTEN)
-            if measured is not None and kind != "boolean":
-                return measured[0], None, "number", unit or measured[1]
-        lower = text.lower()
-        if lower in values.NOTHING:
-            return None, None, "text", None
-        if kind != "enum" and kind != "text" and lower in values.BOOLEANS and not _holds_words(sensor, series):
-            return values.BOOLEANS[lower], text, "boolean", None
-        if kind == "number" or kind == "boolean" or not _shown(text):
-            return None, None, "text", None
-        return text, None, ("text" if kind == "text" else "enum"), None
+    def _again(self, series: Series) -> bool:
+        """Whether a value on another topic is the one just heard: within 2 s, and not of another time by its own word."""
+        if self.ecosystem == NATIVE or (self.at is not None and series.at is not None and self.at != series.at):
+            return False
+        return -REPEAT_S < self.message.arrived_at - series.heard_at < REPEAT_S
 
     def _room(self, device: str) -> bool:
         """Whether a further sensor of `device` may be made."""
         known = self.memory.known(device)
-        most = SERIES_PER_DEVICE if self.ecosystem in (None, "json", "plain") else SERIES_PER_KNOWN_DEVICE
+        most = SERIES_PER_DEVICE if self.ecosystem in UNDECLARED else SERIES_PER_KNOWN_DEVICE
         return known.sensors < most
 
     def _first(self, key: tuple[str, str], unit: str | None, kind: SensorKind | None) -> Series:
         """A series that was never seen: count it and say what its name means."""
-        series = self.memory.series[key] = Series()
+        series = self.memory.series[key] = Series(topic=self.message.topic)
         self.memory.known(key[0]).sensors += 1
-        self.memory.changes += 1
         known = meaning(key[1], units.normal(unit))
+        if known.state_class is not None and kind != "number":
+            # "POWER" that is ON is no power.
+            return series
         if any(known):
             self.sensors.append(
                 SensorInfo(
@@ -246,6 +216,8 @@ class Draft:
 
     def declare(self, info: SensorInfo, truth: dict[str, bool] | None = None) -> None:
         """Keep what is declared about a sensor; `truth` maps declared words to booleans. Said when it changed."""
+        if self.dry is not None:
+            return
         memory = self.memory
         key = (info.device, info.sensor)
         series = memory.series.get(key)
@@ -258,7 +230,6 @@ class Draft:
         changed = series.info != info
         series.info, series.truth = info, truth
         if changed:
-            memory.changes += 1
             self.sensors.append(info)
 
     def alive(self, subject: str, state: Presence, *, bridge: bool = False) -> None:
@@ -310,35 +281,3 @@ class Draft:
 
 CLOCK_OFF = " The sender's clock is off: the time of arrival counts."
 ABOUT_DEVICE = ("name", "maker", "model", "room", "ecosystem", "firmware", "via", "link")
-
-
-def _word(series: Series, value: str, kind: SensorKind) -> SensorKind:
-    """Note a word of a series; a series of very many or of long texts is no enum but text."""
-    words = series.words
-    if words is None or kind == "text":
-        return "text"
-    if value not in words:
-        words.add(value)
-        if len(words) > WORDS_OF_AN_ENUM:
-            series.words = None
-            return "text"
-    return "enum" if len(value) <= 32 else "text"
-
-
-def _holds_words(sensor: str, series: Series | None) -> bool:
-    """Whether on/off is a word among others in this series: decided by the series, not by one message."""
-    if series is not None and series.words != set():
-        return True
-    return sensor.lower().endswith(ENUM_NAMES)
-
-
-def _shown(text: str) -> bool:
-    """Whether a text is a state to show: short and printable, no code, no number that cannot be (1e400, 00012345)."""
-    if len(text) > values.LONGEST_TEXT or not values.printable(text) or values.NUMBER.match(text):
-        return False
-    return not (
-        len(text) >= 8
-        and " " not in text
-        and text.lower().removeprefix("0x").strip("0123456789abcdef:-") == ""
-        and any(c.isdigit() for c in text)
-    )

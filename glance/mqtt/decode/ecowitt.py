@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import device_of, label_of
 
 ECOSYSTEM = "ecowitt"
@@ -40,12 +42,17 @@ def read(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
     draft.ecosystem = ECOSYSTEM
     draft.time(fields["dateutc"], utc=True)
     model, device = fields.get("model"), device_of(levels)
-    device = draft.device(device, name=label_of(device), maker="Ecowitt", model=model if type(model) is str else None)
+    device = draft.device(device, name=label_of(device), maker="Ecowitt", model=text(model))
     leaves(draft, device, fields, unit_of, skip=SKIP)
 
 
 def unit_of(key: str, _raw: Any, _fields: Mapping[str, Any]) -> str | None:
     """The unit by the key's name."""
+    return _unit(key)
+
+
+@lru_cache(maxsize=1024)
+def _unit(key: str) -> str | None:
     if key.startswith("leak") or key == "uv":
         return None
     return next((unit for pattern, unit in UNITS if pattern.search(key)), None)

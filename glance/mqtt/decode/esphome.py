@@ -8,7 +8,7 @@ from glance.mqtt.decode import units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
-from glance.mqtt.decode.topics import label_of
+from glance.mqtt.decode.topics import device_of, label_of
 from glance.mqtt.readings import SensorKind
 
 ECOSYSTEM = "esphome"
@@ -44,7 +44,7 @@ def parts_of(levels: list[str]) -> tuple[str, str, str, str | None] | None:
     else:
         return None
     # A node called like a room of a hand-made tree ("home/sensor/x/state") reads the same either way.
-    return (clean("/".join(level for level in node if level)), component, clean(name), part) if any(node) else None
+    return (device_of(node), component, clean(name), part) if any(node) else None
 
 
 def read(draft: Draft, node: str, component: str, name: str, part: str | None) -> None:

@@ -11,7 +11,7 @@ from glance.mqtt.readings import SensorKind
 
 ECOSYSTEM = "evcc"
 UNITS = (
-    (re.compile(r"(?:^|[a-z])[pP]ower\Z"), "W"), (re.compile(r"[sS]oc\Z"), "%"), (re.compile(r"chargedEnergy\Z|sessionEnergy\Z|chargeRemainingEnergy\Z"), "Wh"),
+    (re.compile(r"[pP]ower\Z"), "W"), (re.compile(r"[sS]oc\Z"), "%"), (re.compile(r"chargedEnergy\Z|sessionEnergy\Z|chargeRemainingEnergy\Z"), "Wh"),
     (re.compile(r"[eE]nergy\Z|capacity\Z|chargeTotalImport\Z"), "kWh"), (re.compile(r"[cC]urrents?(?:/[0-9])?\Z|[cC]urrentL[1-3]\Z"), "A"),
     (re.compile(r"[vV]oltages?(?:/[0-9])?\Z"), "V"), (re.compile(r"(?:Duration|Remaining)\Z"), "s"), (re.compile(r"(?:Range|Odometer)\Z"), "km"),
     (re.compile(r"greenShare\w*\Z|solarPercentage\Z"), None),

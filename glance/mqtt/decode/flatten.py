@@ -32,7 +32,22 @@ def sibling(key: str, fields: Mapping[str, Any]) -> str | None:
         unit = fields.get(name)
         if type(unit) is str:
             return unit
+    shared = fields.get("units")
+    if type(shared) is str and units.by_suffix(key) is None:
+        return shared
+    single = fields.get("unit")
+    if type(single) is str and _only_number(key, fields):
+        return single
     return None
+
+
+def _only_number(key: str, fields: Mapping[str, Any]) -> bool:
+    """Whether `key` is the one number of an object whose unit nothing else tells."""
+    return [
+        name
+        for name, raw in fields.items()
+        if (type(raw) is float or type(raw) is int) and role(name) == "sensor" and units.guess(name, raw) is None
+    ] == [key]
 
 
 def pair(fields: Mapping[str, Any]) -> tuple[Any, str | None] | None:

@@ -10,6 +10,7 @@ from glance.mqtt.decode import rtl433, units, zigbee_units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import VALUE_KEYS, guessed, leaves, pair, unit_in
 from glance.mqtt.decode.keys import clean, role
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import (
     CLEARLY,
     LIVENESS_LEVELS,
@@ -82,6 +83,12 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
         return
     device = _device(draft, levels, fields)
     unit_of = zigbee_units.unit_of if "linkquality" in fields else guessed
+    for key in ROW_KEYS:
+        # An envelope around the values says nothing: {"device": …, "time": …, "values": {…}}.
+        inner = fields.get(key)
+        if type(inner) is dict:
+            leaves(draft, device, inner, unit_of, skip=OWN_KEYS)
+            fields = {name: raw for name, raw in fields.items() if name != key}
     leaves(draft, device, fields, unit_of, skip=OWN_KEYS)
 
 
@@ -150,12 +157,20 @@ def _typed(fields: Mapping[str, Any]) -> str | None:
     return None
 
 
+# What a message about one sensor may say about its device's health beside it.
+BESIDE = ("battery", "batt", "battery_level", "battery_voltage", "voltage", "rssi", "snr", "linkquality")
+
+
 def _typed_value(draft: Draft, device: str, sensor: str, fields: Mapping[str, Any]) -> None:
     raw = next(fields[key] for key in VALUE_KEYS if key in fields)
     if type(raw) is dict:
         leaves(draft, device, raw, prefix=f"{sensor}.", depth=2)
     else:
         draft.reading(device, sensor, raw, unit_in(fields) or units.guess(sensor, raw))
+    for key in BESIDE:
+        beside = fields.get(key)
+        if key != sensor and (type(beside) is int or type(beside) is float):
+            draft.reading(device, key, beside, units.guess(key, beside))
 
 
 def _id(fields: Mapping[str, Any], levels: list[str], apart: str | None = None) -> str | None:
@@ -194,8 +209,8 @@ def _said(draft: Draft, device: str, fields: Mapping[str, Any]) -> str:
         ecosystem=draft.ecosystem,
         name=name,
         room=room,
-        model=model if type(model) is str else None,
-        maker=maker if type(maker) is str else None,
+        model=text(model),
+        maker=text(maker),
     )
 
 
@@ -206,7 +221,7 @@ def liveness(draft: Draft, levels: list[str], said: Any) -> bool:
         return False
     word = str(said).strip().lower().replace(" ", "")
     if last in LIVENESS_LEVELS:
-        if word not in CLEARLY and not (last in PLAIN_LIVENESS and word in ("true", "false", "1", "0")):
+        if word not in CLEARLY and not (last in PLAIN_LIVENESS and word in ("true", "false", "2", "1", "0")):
             return False
     elif word not in ("online", "offline") or last not in ("state", "bridge", "health", "stat"):
         return False

@@ -116,7 +116,7 @@ def sources(component: str, config: Mapping[str, Any]) -> Iterator[Source]:
                 or _template(config, "state_template")
             )
             kind = sensor_kind(config) if component == "sensor" else STATE_KINDS.get(component)
-            if component != "sensor" or config.get("device_class") not in TIMES:
+            if component != "sensor" or str(config.get("device_class")) not in TIMES:
                 yield Source(state_topic, template, "", kind)
     for topic_key, template_key, suffix, kind, unit in PARTS.get(component, ()):
         topic = config.get(topic_key)
@@ -129,7 +129,7 @@ def sources(component: str, config: Mapping[str, Any]) -> Iterator[Source]:
 
 def sensor_kind(config: Mapping[str, Any]) -> SensorKind | None:
     """The kind of a sensor: with a unit, a state class or a numeric device class it must be a number."""
-    device_class = config.get("device_class")
+    device_class = str(config.get("device_class"))
     if device_class == "enum" or config.get("options"):
         return "enum"
     if config.get("unit_of_measurement") or config.get("state_class") or device_class in NUMERIC_CLASSES:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from glance.mqtt.decode.body import Body, compact
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.memory import Memory
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.templates import Missing, Template, compiled, text_of
 from glance.mqtt.decode.values import number_in
 from glance.mqtt.readings import SensorKind
@@ -84,7 +85,7 @@ def watch_availability(
         watch = Watch(
             config,
             device,
-            compiled(template if type(template) is str else None),
+            compiled(text(template)),
             text_of(entry.get("payload_available", "online")),
             text_of(entry.get("payload_not_available", "offline")),
             mode if type(mode) is str else "latest",
@@ -135,6 +136,9 @@ def read_states(draft: Draft, rules: list[Rule]) -> None:
         except (Missing, ValueError):
             continue
         unread += not rule.template.understood
+        if rule.path is None and rule.template.path == () and type(json) in (dict, list):
+            # A document where one value was declared.
+            continue
         if value is None or type(value) in (dict, list):
             continue
         if rule.truth is not None and (not rule.sensor.endswith(".state") or type(value) is not bool):

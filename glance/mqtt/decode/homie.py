@@ -14,6 +14,7 @@ from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.memory import Memory
+from glance.mqtt.decode.parts import text
 from glance.mqtt.readings import Presence, SensorInfo, SensorKind
 
 ECOSYSTEM, VALETUDO = "homie", "valetudo"
@@ -132,7 +133,7 @@ def _attribute(draft: Draft, device: str, rest: list[str], value: Any) -> None:
 def _description(draft: Draft, device: str, value: Mapping[str, Any]) -> None:
     name, parent = value.get("name"), value.get("parent") or value.get("root")
     bridge = clean(parent) if type(parent) is str else None
-    draft.device(device, name=name if type(name) is str else None, via=bridge, bridge=bridge)
+    draft.device(device, name=text(name), via=bridge, bridge=bridge)
     nodes = value.get("nodes")
     for node_id, node in list(nodes.items())[:200] if type(nodes) is dict else ():
         properties = node.get("properties") if type(node) is dict else None

@@ -22,7 +22,7 @@ NEVER = frozenset(
 # Words about the device, not values of it.
 ABOUT = frozenset(
     "model modelid manufacturer vendor brand firmware firmwareversion fw fwver fwversion swversion softwareversion "
-    "sw hwversion hw hardware hardwareversion version ver build builddate hostname host devicename friendlyname "
+    "sw hwversion hw hardware hardwareversion version ver build builddate hostname host unitofmeasurement deviceclass stateclass attribution devicename friendlyname "
     "name devicetype type description location room area site zone channelname author revision compiled "
     "chip chipid platform board sdk sdkversion appversion apiversion protocolversion schemaversion units".split()
 )
@@ -38,7 +38,7 @@ def role(key: str) -> Role:
         return "time"
     if plain in OTHER_TIMES or plain.endswith(("timestamp", "datetime")):
         return "other time"
-    if plain in NEVER or key.endswith(LABELLED):
+    if plain in NEVER or key.endswith(LABELLED) or plain.endswith(("serial", "serialnumber", "serialno")):
         return "never"
     if plain in EVENTS:
         return "event"

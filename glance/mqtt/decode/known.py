@@ -91,6 +91,17 @@ MEANINGS: dict[str, Meaning] = {
     "vcc": Meaning("voltage", "measurement", True),
     "linkcount": Meaning(None, None, True),
 }
+# What on and off mean by the device class of a binary sensor. Source: Home Assistant, binary_sensor device classes.
+CLASS_LABELS = {
+    "battery": _labels("low", "ok"), "battery_charging": _labels("charging", "not charging"), "cold": _labels("cold", "normal"),
+    "connectivity": _labels("connected", "disconnected"), "door": OPEN, "garage_door": OPEN, "gas": SEEN, "heat": _labels("hot", "normal"),
+    "light": _labels("light", "dark"), "lock": _labels("unlocked", "locked"), "moisture": _labels("wet", "dry"), "motion": SEEN,
+    "moving": _labels("moving", "still"), "occupancy": SEEN, "opening": OPEN, "plug": _labels("plugged in", "unplugged"),
+    "power": _labels("power", "no power"), "presence": _labels("home", "away"), "problem": _labels("problem", "ok"),
+    "running": _labels("running", "not running"), "safety": _labels("unsafe", "safe"), "smoke": _labels("smoke", "clear"),
+    "sound": SEEN, "tamper": _labels("tampered", "ok"), "update": _labels("update available", "up to date"), "vibration": SEEN,
+    "window": OPEN, "carbon_monoxide": SEEN,
+}  # fmt: skip
 COUNTED = frozenset(("Wh", "kWh", "MWh"))
 # Only these "total"s count something up; "total" of anything else may be a sum of the moment.
 COUNTING_UNITS = COUNTED | {"m³", "L", "mm", "in", "varh"}
@@ -113,3 +124,8 @@ def meaning(sensor: str, unit: str | None) -> Meaning:
     if found is NOTHING_KNOWN and unit in COUNTED:
         return Meaning("energy", "total_increasing")
     return found
+
+
+def class_labels(device_class: str) -> tuple[tuple[str, str], ...]:
+    """What 1 and 0 of a binary sensor of this class mean; () where nothing is known."""
+    return CLASS_LABELS.get(device_class, ())

@@ -41,13 +41,15 @@ class Bounded(dict[K, V]):
 class Series:
     """One sensor of one device: what it was declared as and what it has held.
 
-    `words` are the texts seen (None = too many for an enum); `topic`, `value`, `at` the last reading, to know repeats.
+    `words` are the texts seen (None = too many for an enum); `topic`, `value`, `heard_at` and the payload's time `at` are those of the last
+    reading, to know repeats.
     """
 
     words: set[str] | None = field(default_factory=set)
     topic: str = ""
     value: Any = None
-    at: float = 0.0
+    heard_at: float = 0.0
+    at: float | None = None
     info: SensorInfo | None = None
     truth: dict[str, bool] | None = None
 

@@ -10,6 +10,7 @@ from glance.errors import FieldError, Invalid
 from glance.mqtt.decode import times, units, values
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import label_of
 from glance.mqtt.readings import Reading, SensorKind
 
@@ -50,12 +51,12 @@ def read(draft: Draft, value: Mapping[str, Any]) -> None:
     if faults and not draft.readings:
         draft.says("invalid", f"{faults[0].field}: {faults[0].message}")
     elif faults:
-        draft.sentence = f"{len(faults)} rows left out; {faults[0].field}: {faults[0].message}"
+        draft.says("reading", f"{len(draft.readings)} values; left out: {faults[0].field}: {faults[0].message}")
 
 
 def _name(value: Mapping[str, Any]) -> str | None:
     name = value.get("name")
-    return name if type(name) is str else None
+    return text(name)
 
 
 def _room(value: Mapping[str, Any]) -> str | None:

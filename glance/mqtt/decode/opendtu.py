@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from glance.mqtt.decode import units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean, role
 from glance.mqtt.decode.memory import Memory
@@ -87,5 +88,9 @@ def _read(draft: Draft, device: str, sensor: str, key: str) -> None:
         return
     lower = key.lower()
     new = (device, sensor) not in draft.memory.series
-    if draft.reading(device, sensor, value, UNITS.get(lower)) and new and lower in COUNTERS:
+    if (
+        draft.reading(device, sensor, value, UNITS[lower] if lower in UNITS else units.guess(key, value))
+        and new
+        and lower in COUNTERS
+    ):
         draft.sensors.append(SensorInfo(device, sensor, device_class="energy", state_class="total_increasing"))

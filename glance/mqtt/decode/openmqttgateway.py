@@ -12,6 +12,7 @@ from glance.mqtt.decode import rtl433, units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import device_of, label_of
 
 ECOSYSTEM = "openmqttgateway"
@@ -45,6 +46,8 @@ def parts_of(levels: list[str]) -> tuple[str, str, list[str]] | None:
     for place in range(1, len(levels)):
         if levels[place].endswith(MODULE) and len(levels[place]) > len(MODULE):
             return device_of(levels[:place]), levels[place], levels[place + 1 :]
+    if len(levels) > 2 and levels[-2] == "home_presence":
+        return device_of(levels[:-2] + levels[-1:]), "BT presence", []
     return None
 
 
@@ -72,9 +75,7 @@ def read(draft: Draft, gateway: str, module: str, rest: list[str]) -> None:
 
 def _gateway(draft: Draft, gateway: str, fields: Mapping[str, Any]) -> None:
     version = fields.get("version")
-    device = draft.device(
-        gateway, name=label_of(gateway), model="OpenMQTTGateway", firmware=version if type(version) is str else None
-    )
+    device = draft.device(gateway, name=label_of(gateway), model="OpenMQTTGateway", firmware=text(version))
     leaves(draft, device, fields, _unit, skip=SYSTEM_SKIP)
 
 
@@ -92,8 +93,8 @@ def _bluetooth(draft: Draft, gateway: str, rest: list[str], fields: Mapping[str,
     device = draft.device(
         clean(own),
         name=name if type(name) is str and name else f"{model} {own[-4:]}" if type(model) is str else own,
-        model=model if type(model) is str else None,
-        maker=maker if type(maker) is str else None,
+        model=text(model),
+        maker=text(maker),
     )
     # Several gateways may hear the same sensor: it is gone only when none does, so it hangs on none of them.
     leaves(draft, device, fields, _unit, skip=SKIP)

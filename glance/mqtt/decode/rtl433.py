@@ -17,7 +17,7 @@ ECOSYSTEM = "rtl_433"
 SKIP = frozenset(
     "time id mic mod freq freq1 freq2 data raw_msg protocol sequence_num exception model channel subtype msg code codes "
     "message_type brand type rows num_rows raw unknown len crc checksum parity flags flags1 flags2 flags3 header preamble "
-    "transmit uid uuid tid dev_id house_id secret_knock raw_data unit encrypted counter".split()
+    "sensor_type transmit uid uuid tid dev_id house_id secret_knock raw_data unit encrypted counter".split()
 )
 UNITS = {
     "rssi": "dB", "snr": "dB", "noise": "dB", "humidity": "%", "humidity_1": "%", "humidity_2": "%", "moisture": "%",

@@ -13,7 +13,8 @@ from typing import Any
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
-from glance.mqtt.decode.topics import label_of, presence
+from glance.mqtt.decode.parts import items, text
+from glance.mqtt.decode.topics import device_of, label_of, presence
 from glance.mqtt.readings import SensorKind
 
 GEN1, GEN2 = "shelly-gen1", "shelly-gen2"
@@ -23,7 +24,7 @@ UNITS1 = {
     "temperature": "°C", "temperature_f": "°F", "ext_temperature": "°C", "ext_temperature_f": "°F", "humidity": "%",
     "ext_humidity": "%", "battery": "%", "lux": "lx", "pos": "%", "power": "W", "reactive_power": "var", "voltage": "V",
     "current": "A", "total": "Wh", "total_returned": "Wh", "energy": "W·min", "returned_energy": "W·min", "pf": None,
-    "tilt": "°", "concentration": "ppm", "brightness": "%", "power_factor": None, "temp": "K", "rssi": "dBm",
+    "tilt": "°", "concentration": "ppm", "brightness": "%", "power_factor": None, "temp": "K", "tC": "°C", "tF": "°F", "bat": "%", "rssi": "dBm",
 }  # fmt: skip
 BINARY1 = frozenset("flood smoke motion vibration overtemperature overpower input active charger gas".split())
 COMPONENT = re.compile(
@@ -64,7 +65,7 @@ def gen2_of(levels: list[str]) -> tuple[str, str, list[str]] | None:
     """(device, what, rest) of a topic of a later Shelly: status/<component>, events/rpc, online."""
     for place in range(1, len(levels)):
         level, rest = levels[place], levels[place + 1 :]
-        device = clean("/".join(levels[:place]))
+        device = device_of(levels[1 if levels[0] == "shellies" and place > 1 else 0 : place])
         if (
             level == "status"
             and len(rest) == 1
@@ -122,7 +123,7 @@ def _announce(draft: Draft, device: str, value: Any) -> None:
             name=value["id"],
             maker="Shelly",
             model=value["model"],
-            firmware=firmware if type(firmware) is str else None,
+            firmware=text(firmware),
             link=f"http://{address}/" if type(address) is str and address.replace(".", "").isdigit() else None,
         )
     draft.says("meta", "The Shelly about itself: no reading.")
@@ -158,7 +159,7 @@ def _notification(draft: Draft, device: str, message: Mapping[str, Any]) -> None
         return
     draft.time(params.get("ts"))
     if message["method"] == "NotifyEvent":
-        for event in params.get("events") or ():
+        for event in items(params.get("events")):
             part, what = (event.get("component"), event.get("event")) if type(event) is dict else (None, None)
             if type(part) is str and type(what) is str and part.startswith(("input", "button", "bthome")):
                 draft.reading(device, clean(part), what, None, "event")

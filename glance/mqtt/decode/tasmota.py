@@ -14,6 +14,7 @@ from glance.mqtt.decode import tasmota_discovery
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.tasmota_units import STATISTICS, unit_of
 from glance.mqtt.decode.topics import device_of, label_of, presence
 
@@ -30,7 +31,7 @@ EVENTS = frozenset(
 SUBDEVICES = frozenset(("ZbReceived", "LwReceived"))
 # What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
 STATES = re.compile(
-    r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|Switch[0-9]+|Shutter[0-9]+|Vcc|Gesture)\Z"
+    r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|Switch[0-9]+|Shutter[0-9]+|Vcc|Gesture|Button[0-9]+)\Z"
 )
 STATE_KEYS = frozenset(
     "Vcc UptimeSec Heap Sleep LoadAvg MqttCount Berry Wifi Dimmer CT White FanSpeed Speed Fade BluetoothBattery Psr".split()
@@ -155,14 +156,14 @@ def sensors(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
         elif key in EVENTS:
             draft.says("event", f"{key}: something that happened, not a reading.")
         elif type(raw) is dict:
-            _quantities(draft, device, clean(key), raw, fields)
+            _quantities(draft, device, f"{clean(key)}." if key.strip() else "", raw, fields)
         elif type(raw) is not list:
             draft.reading(device, clean(key), raw, unit_of(key, fields))
 
 
-def _quantities(draft: Draft, device: str, name: str, inner: Mapping[str, Any], top: Mapping[str, Any]) -> None:
+def _quantities(draft: Draft, device: str, prefix: str, inner: Mapping[str, Any], top: Mapping[str, Any]) -> None:
     """The quantities of one chip, one or two levels deep; ENERGY has units of its own."""
-    energy = name.upper().startswith("ENERGY")
+    energy = prefix.upper().startswith("ENERGY")
 
     def unit(key: str, _raw: Any, _fields: Mapping[str, Any]) -> str | None:
         return unit_of(key, top, energy=energy)
@@ -172,9 +173,9 @@ def _quantities(draft: Draft, device: str, name: str, inner: Mapping[str, Any], 
             shared = unit_of(key, top, energy=energy)
             for part, value in raw.items():
                 own = shared if part in STATISTICS else None
-                draft.reading(device, f"{name}.{clean(key)}.{clean(part)}", value, own)
+                draft.reading(device, f"{prefix}{clean(key)}.{clean(part)}", value, own)
         else:
-            leaves(draft, device, {key: raw}, unit, prefix=f"{name}.", skip=NOT_SENSORS, depth=2)
+            leaves(draft, device, {key: raw}, unit, prefix=prefix, skip=NOT_SENSORS, depth=2)
 
 
 def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
@@ -183,15 +184,15 @@ def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
         if type(fields) is not dict:
             continue
         ieee, name = fields.get("IEEEAddr"), fields.get("Name")
-        own = ieee if type(ieee) is str else name if type(name) is str else f"{bridge}/{address}"
+        own = ieee if type(ieee) is str else name if type(name) is str else address
         model, maker = fields.get("ModelId"), fields.get("Manufacturer")
         device = draft.device(
             clean(own),
             name=name if type(name) is str else address,
             via=bridge,
             bridge=bridge,
-            model=model if type(model) is str else None,
-            maker=maker if type(maker) is str else None,
+            model=text(model),
+            maker=text(maker),
         )
         for key, raw in fields.items():
             if key in ZIGBEE_SKIP or "<" in key or "!" in key or key.startswith("ZoneStatusChange"):

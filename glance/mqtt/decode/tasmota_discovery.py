@@ -12,6 +12,7 @@ from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean, role
 from glance.mqtt.decode.memory import Memory
+from glance.mqtt.decode.parts import fields, items, text
 from glance.mqtt.decode.tasmota_units import STATISTICS, unit_of
 from glance.mqtt.readings import Presence, SensorInfo
 
@@ -65,7 +66,7 @@ def _config(draft: Draft, mac: str, config: Mapping[str, Any]) -> None:
         # What stands beside %prefix% and %topic% belongs to every topic of the device, so to its id.
         levels = [level for level in full.replace("%topic%", topic).replace("%id%", mac[-6:]).split("/") if level]
         device = clean("/".join(level for level in levels if level != "%prefix%")) or device
-    names = [name for name in config.get("fn") or () if type(name) is str]
+    names = [name for name in items(config.get("fn")) if type(name) is str]
     shown = config.get("dn") if config.get("dn") not in (None, "", "Tasmota") else (names[0] if names else None)
     known = draft.memory.of(ECOSYSTEM)
     known[f"mac:{mac}"] = device
@@ -74,8 +75,8 @@ def _config(draft: Draft, mac: str, config: Mapping[str, Any]) -> None:
     draft.device(
         device,
         name=shown if type(shown) is str else device,
-        model=config.get("md") if type(config.get("md")) is str else None,
-        firmware=config.get("sw") if type(config.get("sw")) is str else None,
+        model=text(config.get("md")),
+        firmware=text(config.get("sw")),
         link=f"http://{address}/" if type(address) is str and address.replace(".", "").isdigit() else None,
         maker="Tasmota",
     )
@@ -83,13 +84,13 @@ def _config(draft: Draft, mac: str, config: Mapping[str, Any]) -> None:
 
 
 def _relays(draft: Draft, device: str, config: Mapping[str, Any], names: list[str]) -> None:
-    relays = [kind for kind in config.get("rl") or () if type(kind) is int]
+    relays = [kind for kind in items(config.get("rl")) if type(kind) is int]
     present = [place for place, kind in enumerate(relays) if kind in (RELAY, LIGHT)]
     words = config.get("state")
     truth = {"OFF": False, "ON": True}
     if type(words) is list and len(words) >= 2:
         truth = {str(words[0]): False, str(words[1]): True}
-    one = len(present) == 1 and str((config.get("so") or {}).get("26", 0)) == "0"
+    one = len(present) == 1 and str(fields(config.get("so")).get("26", 0)) == "0"
     for place in present[:32]:
         sensor = "POWER" if one else f"POWER{place + 1}"
         name = names[place] if place < len(names) and len(present) > 1 else None
@@ -109,7 +110,10 @@ def _declared(snapshot: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
             continue
         energy = chip.upper().startswith("ENERGY")
         for key, raw in inner.items():
-            unit, name = unit_of(key, snapshot, energy=energy), f"{clean(chip)}.{clean(key)}"
+            unit, name = (
+                unit_of(key, snapshot, energy=energy),
+                f"{clean(chip)}.{clean(key)}" if chip.strip() else clean(key),
+            )
             if role(key) != "sensor":
                 continue
             if type(raw) is list:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from glance.mqtt.decode.parts import text
+
 ENERGY = {
     "Power": "W", "ApparentPower": "VA", "ReactivePower": "var", "Voltage": "V", "Current": "A", "Total": "kWh",
     "Today": "kWh", "Yesterday": "kWh", "TotalTariff": "kWh", "TodayTariff": "kWh", "YesterdayTariff": "kWh",
@@ -20,7 +22,7 @@ UNITS = {
     "Fertility": "µS/cm", "Firmness": None, "Dimmer": "%", "LinkQuality": "lqi", "BatteryPercentage": "%",
     "BatteryVoltage": "V", "Voltage": "V", "Current": "A", "Power": "W", "Frequency": "Hz", "Deg": "°",
     "AvgDeg": "°", "WindDirection": "°", "Rain": "mm", "Range": None, "pH": None, "EC": "µS/cm", "ORP": "mV",
-    "ActivePower": "W", "ApparentPower": "VA", "ReactivePower": "var", "UvLevel": None,
+    "Power_curr": "W", "Power_cur": "W", "Total_in": "kWh", "Total_out": "kWh", "ActivePower": "W", "ApparentPower": "VA", "ReactivePower": "var", "UvLevel": None,
 }  # fmt: skip
 BY_TEMP_UNIT = frozenset(
     ("Temperature", "DewPoint", "ObjTmp", "AmbTmp", "FeelsLike", "HeatIndex", "Temp", "TempTarget")
@@ -43,7 +45,7 @@ def unit_of(key: str, top: Mapping[str, Any], *, energy: bool = False) -> str | 
         return unit if type(unit) is str else "hPa"
     if key in BY_SPEED_UNIT:
         unit = top.get("SpeedUnit")
-        return unit if type(unit) is str else None
+        return text(unit)
     if key == "Dir":
         return "°"
     return UNITS.get(key) if key in UNITS else UNITS.get(key.rstrip("0123456789"))

@@ -60,8 +60,9 @@ def compiled(source: str | None) -> Template:
     if len(source) > LONGEST_TEMPLATE:
         return NOT_UNDERSTOOD
     found = SIMPLE.match(source)
-    if found:
-        return _simple(found)
+    simple = _simple(found) if found else None
+    if simple is not None:
+        return simple
     program = sandbox.compiled(source)
     if program is None:
         return NOT_UNDERSTOOD
@@ -78,13 +79,14 @@ def path_of(text: str) -> tuple[str | int, ...]:
     return tuple(steps)
 
 
-def _simple(found: re.Match[str]) -> Template:
+def _simple(found: re.Match[str]) -> Template | None:
+    """The template of a path with filters; None where a filter is not among the usual ones."""
     path = path_of(found[2])
     filters = [(name, argument.strip()) for name, argument in FILTER.findall(found[3])]
     from_json = found[1] == "value_json"
     steps = [_filter(name, argument) for name, argument in filters]
     if any(step is None for step in steps):
-        return NOT_UNDERSTOOD
+        return None
     default = next((_literal(argument) for name, argument in filters if name in ("default", "d")), Missing)
 
     def render(text: str, json: Any) -> Any:

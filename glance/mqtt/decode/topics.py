@@ -13,7 +13,7 @@ WRAPPERS = frozenset(
 LIVENESS_LEVELS = frozenset(
     "status availability available online lwt connected connection $state alive will state_online reachable".split()
 )
-ONLINE = frozenset("online connected available alive up ready true 1 on yes birth".split())
+ONLINE = frozenset("online connected available alive up ready true 1 2 on yes birth".split())
 OFFLINE = frozenset(
     "offline disconnected unavailable dead down lost stopped false 0 off no connectionlost death".split()
 )
@@ -27,6 +27,8 @@ COMMAND_ENDS = frozenset(("set", "get", "command", "cmnd", "cmd"))
 def is_command(levels: list[str]) -> bool:
     """True for topics by which somebody asks for something: .../set, .../set/<key>, cmnd/..., .../command, .../rpc."""
     last = levels[-1]
+    if len(levels) > 2 and levels[1] in ("set", "get"):
+        return True
     if last in COMMAND_ENDS or (len(levels) > 2 and levels[-2] in ("set", "get", "command")):
         return True
     if not COMMAND_LEVELS.isdisjoint(levels[:-1]):
@@ -70,4 +72,5 @@ def split(levels: list[str]) -> tuple[str, str]:
 
 def label_of(device: str) -> str:
     """The name of a device that has only a path: the last level of it."""
-    return device.rpartition("/")[2] or device
+    last = device.rpartition("/")[2]
+    return device if not last or last.isdigit() else last

@@ -40,7 +40,8 @@ SUFFIXES = (
     ("_l", "L"), ("_kg", "kg"), ("_g", "g"), ("_lb", "lb"), ("_km", "km"), ("_mi", "mi"), ("_ms", "ms"), ("_sec", "s"),
     ("_seconds", "s"), ("_s", "s"), ("_minutes", "min"), ("_min", "min"), ("_ohm", "Ω"), ("_uv", "µV"),
     ("_m_h", "m/h"), ("_ft", "ft"), ("_in", "in"), ("_w_m2", "W/m²"), ("_celsius", "°C"), ("_fahrenheit", "°F"), ("_rpm", "rpm"),
-    ("_us_cm", "µS/cm"),
+    ("_us_cm", "µS/cm"), ("_m3h", "m³/h"), ("_m3_h", "m³/h"), ("_l_h", "L/h"), ("_l_min", "L/min"), ("_mps", "m/s"), ("_kts", "kn"),
+    ("_knots", "kn"), ("_degree_compass", "°"), ("_degree_c", "°C"), ("_degree_f", "°F"), ("_degc", "°C"), ("_degf", "°F"), ("_degrees", "°"),
 )  # fmt: skip
 # A one-letter suffix is a unit only behind a quantity it can measure: "hepa_a" and "sensor_c" say nothing.
 ONE_LETTER = {
@@ -65,8 +66,10 @@ KNOWN = {
     "pm1": "µg/m³", "pm1_0": "µg/m³", "pm2_5": "µg/m³", "pm25": "µg/m³", "pm2.5": "µg/m³", "pm4": "µg/m³", "pm10": "µg/m³",
     "pm10_0": "µg/m³", "power": "W", "active_power": "W", "apparent_power": "VA", "reactive_power": "var",
     "current": "A", "wind_dir": "°", "wind_direction": "°", "winddirection": "°", "winddir": "°", "snr": "dB",
-    "uptime_sec": "s", "uptime_seconds": "s", "uptimesec": "s",
+    "tempc": "°C", "tempf": "°F", "uptime_sec": "s", "uptime_seconds": "s", "uptimesec": "s",
 }  # fmt: skip
+# tempC, outTempF, dewPointC: the scale as a capital of its own.
+CAMEL = re.compile(r"(?:[tT]emp|[tT]emperature|[pP]oint|[cC]hill|[iI]ndex|[lL]ike)[CF]\Z")
 TINY = re.compile(r"_?[0-9]{1,2}\Z")
 
 
@@ -109,8 +112,12 @@ def by_suffix(key: str) -> str | None:
 def by_name(key: str) -> str | None:
     """The unit of a name that is measured in the same unit by everybody (`humidity`, `rssi`, `co2`)."""
     lower = key.lower()
-    found = KNOWN.get(lower)
-    return found if found is not None else KNOWN.get(TINY.sub("", lower))
+    found = KNOWN.get(lower) or KNOWN.get(TINY.sub("", lower))
+    if found is None and lower.endswith("humidity"):
+        return "%"
+    if found is None and CAMEL.search(key):
+        return f"°{key[-1]}"
+    return found
 
 
 def guess(key: str, value: object) -> str | None:

@@ -28,18 +28,20 @@ SILENT_PATHS = ("Mgmt", "ProductId", "FirmwareVersion", "HardwareVersion", "Devi
 
 
 def parts_of(levels: list[str]) -> tuple[str, list[str]] | None:
-    """(portal, rest) of a notification; requests (R) and writes (W) are commands."""
-    if levels[0] not in ("N", "R", "W") or len(levels) < 3 or len(levels[1]) < 6:
+    """(portal, rest) of a notification."""
+    if levels[0] != "N" or len(levels) < 3 or len(levels[1]) < 6:
         return None
     return clean(levels[1]), levels[2:]
 
 
-def read(draft: Draft, levels: list[str], portal: str, rest: list[str]) -> None:
+def is_request(levels: list[str]) -> bool:
+    """Whether a topic is a request (R) or a write (W) to the portal."""
+    return levels[0] in ("R", "W") and len(levels) >= 3
+
+
+def read(draft: Draft, portal: str, rest: list[str]) -> None:
     """One value of the portal's bus."""
     draft.ecosystem = ECOSYSTEM
-    if levels[0] != "N":
-        draft.says("command", "A request to the Venus device, not a reading.")
-        return
     fields: Any = draft.message.body.value
     if len(rest) < 3 or type(fields) is not dict or rest[0] in SILENT_SERVICES or rest[2] in SILENT_PATHS:
         draft.says("meta", "A setting, a heartbeat or a description: no reading.")

@@ -12,6 +12,7 @@ from glance.mqtt.decode import units
 from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.parts import text
 from glance.mqtt.readings import SensorInfo, SensorKind
 
 ECOSYSTEM = "wirenboard"
@@ -90,4 +91,4 @@ def _declare(draft: Draft, device: str, control: str, meta: Mapping[str, Any]) -
 def _title(title: Any) -> str | None:
     if type(title) is dict:
         title = title.get("en") or next(iter(title.values()), None)
-    return title if type(title) is str else None
+    return text(title)

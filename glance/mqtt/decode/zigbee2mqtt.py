@@ -16,6 +16,7 @@ from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean, role
 from glance.mqtt.decode.known import meaning
 from glance.mqtt.decode.memory import Memory
+from glance.mqtt.decode.parts import items, text
 from glance.mqtt.decode.topics import presence
 from glance.mqtt.decode.zigbee_units import unit_of
 from glance.mqtt.readings import SensorInfo, SensorKind
@@ -34,12 +35,12 @@ SHOWN_ANYWAY = frozenset(("battery", "battery_low", "linkquality"))
 
 def base_of(levels: list[str], memory: Memory) -> str | None:
     """The base topic that `levels` lie under, learned or told by its name; None elsewhere."""
-    if len(levels) < 2:
+    if len(levels) < 2 or levels[0] == "homeassistant":
         return None
     bases = memory.of(ECOSYSTEM, 64)
     for length in range(1, min(len(levels), 5)):
         base = "/".join(levels[:length])
-        if base in bases or levels[length - 1].lower().startswith("zigbee2mqtt"):
+        if base in bases or (length < 3 and levels[length - 1].lower().startswith("zigbee2mqtt")):
             return base
         if (
             levels[length] == "bridge"
@@ -97,7 +98,7 @@ def _state(draft: Draft, device: str, fields: dict[str, Any]) -> None:
     about = fields.get("device")
     if type(about) is dict:
         maker, model = about.get("manufacturerName"), about.get("model") or about.get("modelId")
-        draft.device(device, maker=maker if type(maker) is str else None, model=model if type(model) is str else None)
+        draft.device(device, maker=text(maker), model=text(model))
     leaves(draft, device, fields, unit_of, skip=HIDDEN_KEYS)
     update = fields.get("update")
     if type(update) is dict and type(update.get("state")) is str:
@@ -111,6 +112,8 @@ def _attribute(draft: Draft, base: str, rest: list[str], value: Any) -> None:
         draft.says("meta", "No JSON on a device's topic: nothing that Zigbee2MQTT would send.")
         return
     what = role(key)
+    if key.partition("-")[0] in HIDDEN_KEYS and key != "update-state":
+        what = "about"
     if what not in ("sensor", "event"):
         draft.says("meta", f"“{key}” is a time, an identity or a label, no reading.")
         return
@@ -179,7 +182,7 @@ def bind(memory: Memory, base: str, name: str, ieee: str) -> str:
     if device is None:
         device = memory.same.get(topic_key)
         if device is None or memory.same.get(f"owner:{device}", ieee) != ieee:
-            device = ieee
+            device = clean(ieee)
         memory.name(ieee_key, device)
         memory.name(f"owner:{device}", ieee)
     memory.name(topic_key, device)
@@ -197,9 +200,9 @@ def _declare_device(draft: Draft, base: str, row: dict[str, Any]) -> None:
         device,
         bridge=f"{base}/bridge",
         name=name,
-        maker=_text(definition.get("vendor")),
-        model=_text(definition.get("model")),
-        firmware=_text(row.get("software_build_id")),
+        maker=text(definition.get("vendor")),
+        model=text(definition.get("model")),
+        firmware=text(row.get("software_build_id")),
     )
     for expose, prefix in _exposes(definition.get("exposes")):
         _declare_sensor(draft, device, expose, prefix)
@@ -234,11 +237,11 @@ def _declare_sensor(draft: Draft, device: str, expose: dict[str, Any], prefix: s
         on, off = expose.get("value_on", True), expose.get("value_off", False)
         truth = {str(on): True, str(off): False}
         labels = meaning(name, None).labels
-    options = tuple(clean(str(option), 64) for option in expose.get("values") or () if type(option) is str)[:64]
+    options = tuple(clean(str(option), 64) for option in items(expose.get("values")) if type(option) is str)[:64]
     if name in EVENT_KEYS:
         kind = "event"
     hidden = expose.get("category") in ("config", "diagnostic") and name not in SHOWN_ANYWAY
-    label, unit = expose.get("label"), units.normal(_text(expose.get("unit")))
+    label, unit = expose.get("label"), units.normal(text(expose.get("unit")))
     draft.declare(
         SensorInfo(
             device,
@@ -254,7 +257,3 @@ def _declare_sensor(draft: Draft, device: str, expose: dict[str, Any], prefix: s
         ),
         truth,
     )
-
-
-def _text(raw: Any) -> str | None:
-    return raw if type(raw) is str else None

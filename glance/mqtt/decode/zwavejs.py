@@ -12,10 +12,13 @@ from glance.mqtt.decode import units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.memory import Memory
+from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import label_of, presence
 from glance.mqtt.readings import SensorInfo
 
 ECOSYSTEM = "zwave-js-ui"
+# Command classes that have values; a node before them is a number too.
+FIRST_CLASS, LAST_CLASS = 32, 159
 META = frozenset(("nodeinfo", "lastActive", "hass", "version"))
 
 
@@ -29,7 +32,7 @@ def parts_of(levels: list[str], memory: Memory) -> tuple[str, list[str]] | None:
                 prefixes[prefix] = True
                 memory.epoch += 1
             return prefix, levels[place:]
-    if levels[0] in ("zwave", "zwavejs2mqtt", "zwave-js-ui") and len(levels) > 2:
+    if levels[0].lower().startswith("zwave") and len(levels) > 2:
         return levels[0], levels[1:]
     for length in range(1, min(4, len(levels) - 1)):
         if "/".join(levels[:length]) in prefixes:
@@ -39,10 +42,9 @@ def parts_of(levels: list[str], memory: Memory) -> tuple[str, list[str]] | None:
 
 def _split(rest: list[str]) -> tuple[str, str] | None:
     """(node with location, value path): where class and endpoint begin."""
-    for place in range(1, len(rest) - 1):
-        if rest[place].isdigit() and rest[place + 1].isdigit() and len(rest) > place + 2:
-            return clean("/".join(rest[:place])), clean("/".join(rest[place:]))
-        if rest[place + 1].startswith("endpoint_"):
+    for place in range(len(rest) - 2, 0, -1):
+        numbered = rest[place].isdigit() and rest[place + 1].isdigit() and len(rest) > place + 2
+        if (numbered and FIRST_CLASS <= int(rest[place]) <= LAST_CLASS) or rest[place + 1].startswith("endpoint_"):
             return clean("/".join(rest[:place])), clean("/".join(rest[place:]))
     return None
 
@@ -82,7 +84,7 @@ def _value(draft: Draft, device: str, sensor: str, value: Any) -> None:
     draft.time(value.get("time", value.get("lastUpdate")))
     room, name, unit = value.get("nodeLocation"), value.get("nodeName"), value.get("unit")
     if type(room) is str or type(name) is str:
-        draft.device(device, room=room if type(room) is str else None, name=name if type(name) is str else None)
+        draft.device(device, room=text(room), name=text(name))
     states = value.get("states")
     if type(value.get("label")) is str or type(states) is list:
         labels = tuple(
@@ -100,4 +102,4 @@ def _value(draft: Draft, device: str, sensor: str, value: Any) -> None:
             )
         )
     if type(value.get("value")) not in (dict, list):
-        draft.reading(device, sensor, value.get("value"), unit if type(unit) is str else None)
+        draft.reading(device, sensor, value.get("value"), text(unit))

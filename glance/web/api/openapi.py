@@ -17,6 +17,7 @@ TAGS = (
     "Widgets",
     "Data",
     "Custom widgets",
+    "Devices and samples",
     "Export and import",
     "Snapshot",
     "Preferences",
@@ -27,6 +28,8 @@ _PART = re.compile(r"<(?:\w+:)?(\w+)>")
 _PART_SAYS = {
     "slug": "The slug, as in the address of the dashboard or the name of the custom widget's folder.",
     "widget_id": "The widget's id.",
+    "device_id": "The device's id; a slash in it may stay as it is.",
+    "sensor": "The sensor's name; a slash in it may stay as it is.",
 }
 _FAILURES = {
     400: "The body cannot be read.",

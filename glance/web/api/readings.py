@@ -41,7 +41,7 @@ BODY: dict[str, Any] = {
     body=BODY,
     body_example=EXAMPLE,
     answers={
-        201: (
+        200: (
             "They are stored.",
             {
                 "type": "object",
@@ -54,7 +54,7 @@ BODY: dict[str, Any] = {
 def send_readings(body: dict[str, Any]) -> Any:
     """`{device_id, sensor_type, value, unit?, timestamp?}` or `{device_id, readings: […]}`, with times as far back as raw samples
     are kept. The answer comes once they are committed; `ignored` counts those of a device that the owner ignores."""
-    return store(runtime(), body), 201
+    return store(runtime(), body)
 
 
 def store(rt: Runtime, body: Any) -> dict[str, int]:

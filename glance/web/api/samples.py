@@ -26,7 +26,9 @@ MOST = 5000
     tag=TAG,
     summary="The newest samples of a widget",
     failures=(409,),
-    answers={200: ("Oldest first, at most `max_samples` of each series.", {"type": "array", "items": schemas.ref("Sample")})},
+    answers={
+        200: ("Oldest first, at most `max_samples` of each series.", {"type": "array", "items": schemas.ref("Sample")})
+    },
 )
 def widget_samples(slug: str, widget_id: str) -> Any:
     """The samples a widget with a `data_source` of kind `series` shows; `id` grows in the order of storing."""
@@ -47,7 +49,7 @@ def newest(rt: Runtime, widget: Widget) -> list[dict[str, Any]]:
         (sample.at, sample.id, shown(sample, sensor, name if named else None))
         for name, sensor in listed
         if sensor is not None
-        for sample in rt.ingest.samples.recent(sensor.id, most)
+        for sample in rt.samples.recent(sensor.id, most)
     ]
     return [one for _, _, one in sorted(found, key=lambda each: each[:2])]
 

@@ -131,10 +131,14 @@ def one(item: Widget, status: int = 200) -> tuple[dict[str, Any], int, dict[str,
 
 
 def _merged(item: Widget, given: dict[str, Any]) -> dict[str, Any]:
-    """The saved params with the given ones over them; null takes one away. Secrets that are not named stay by themselves."""
+    """The saved params with the given ones over them; null takes one away. Secrets that are not named stay by themselves.
+
+    What the definition does not know any more goes: it was edited since, and the widget must stay changeable.
+    """
     schema = runtime().definitions.get(item.custom_widget).params
     secrets = set(secret_paths(schema))
-    whole = {**item.params, **given}
+    known = schema.get("properties", {})
+    whole = {**{name: value for name, value in item.params.items() if name in known}, **given}
     return {name: value for name, value in whole.items() if value is not None or name in secrets}
 
 

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Response, current_app, render_template, request
 
@@ -14,25 +15,44 @@ from glance.runtime import Runtime
 from glance.web import runtime, tracking
 from glance.web.devices import parts, states
 from glance.web.devices.looks import DeviceLook, device_look
-from glance.web.devices.states import WORDS, DeviceState, Presence
+from glance.web.devices.states import WORDS, DeviceState, State
 from glance.web.speech import span
 
+TEMPLATE = "_device.html"
 SENSORS_SHOWN = 6
 DEVICES_SHOWN = 40
 MOST_SHOWN = 400
 CENSUS_KEPT_S = 1.0
 UNPLACED = "unplaced"
-CHIPS: tuple[Presence, ...] = ("online", "stale", "asleep", "offline", "unknown", "removed")
+CHIPS: tuple[State, ...] = ("online", "stale", "asleep", "offline", "unknown", "removed")
 GROUPS = (("room", "Room"), ("ecosystem", "Ecosystem"), ("none", "Name"))
 ECOSYSTEMS = {
-    "zigbee2mqtt": "Zigbee2MQTT",
+    "glance": "Glance's own form",
+    "json": "JSON of other publishers",
+    "plain": "Plain values",
     "home-assistant": "Home Assistant discovery",
+    "zigbee2mqtt": "Zigbee2MQTT",
     "tasmota": "Tasmota",
     "esphome": "ESPHome",
-    "rtl_433": "rtl_433",
+    "shelly": "Shelly",
     "openmqttgateway": "OpenMQTTGateway",
-    "native": "Glance's own form",
-    "generic": "Other publishers",
+    "homie": "Homie",
+    "frigate": "Frigate",
+    "valetudo": "Valetudo",
+    "zwave-js-ui": "Z-Wave JS UI",
+    "opendtu": "OpenDTU",
+    "teslamate": "TeslaMate",
+    "owntracks": "OwnTracks",
+    "wirenboard": "Wiren Board",
+    "ecowitt": "Ecowitt",
+    "meshtastic": "Meshtastic",
+    "victron": "Victron",
+    "ems-esp": "EMS-ESP",
+    "dsmr": "DSMR",
+    "domoticz": "Domoticz",
+    "wled": "WLED",
+    "mosquitto-sys": "Mosquitto",
+    "sparkplug": "Sparkplug",
 }
 
 
@@ -48,7 +68,9 @@ class Asked:
     @classmethod
     def of_request(cls) -> Asked:
         """The query of this request; what is not known counts as not given."""
-        show, group = request.args.get("show", ""), request.args.get("group", "")
+        # a button's word goes before what the page showed so far (`was`, `by`)
+        show = request.args.get("show", request.args.get("was", ""))
+        group = request.args.get("group", request.args.get("by", ""))
         return cls(
             words=tuple(request.args.get("q", "").casefold().split()[:8]),
             show=show if show in (*CHIPS, UNPLACED) else "",
@@ -76,13 +98,13 @@ class Counting:
 
     def census(self, rt: Runtime, now: float) -> Census:
         """The census as of a second ago at most."""
-        changes = rt.ingest.devices.changes, rt.db.structure
+        changes = rt.devices.changes, rt.db.structure
         with self._lock:
             kept = self._kept
             if kept is not None and 0 <= now - kept.made_at < CENSUS_KEPT_S and kept.changes == changes:
                 return kept
             shown = {device for device, _ in tracking.placed(rt)}
-            listed = [device for device in rt.ingest.devices.all() if not device.hidden]
+            listed = [device for device in rt.devices.all() if not device.hidden]
             self._kept = Census(
                 made_at=now,
                 changes=changes,
@@ -122,7 +144,9 @@ def make_listing(rt: Runtime, asked: Asked, now: float) -> Listing:
     elif asked.show:
         found = [one for one in found if one.state == asked.show]
     title_of = _titles(asked.group)
-    found.sort(key=lambda one: (_last(title_of(one)), title_of(one).casefold(), one.device.title.casefold(), one.device.id))
+    found.sort(
+        key=lambda one: (_last(title_of(one)), title_of(one).casefold(), one.device.title.casefold(), one.device.id)
+    )
     most = MOST_SHOWN if asked.all else DEVICES_SHOWN
     groups: dict[str, list[DeviceLook]] = {}
     for one in found[:most]:
@@ -143,8 +167,8 @@ def page() -> str | Response:
         now=now,
         q=request.args.get("q", ""),
         listing=listing,
-        forgotten=rt.ingest.devices.forgotten()[:20],
-        put_aside=[one for one in rt.ingest.devices.all(with_ignored=True) if one.ignored or one.hidden],
+        forgotten=rt.devices.forgotten()[:20],
+        put_aside=[one for one in rt.devices.all(with_ignored=True) if one.ignored or one.hidden],
         just_forgotten=_just_forgotten(rt),
         **_around(rt, listing, now),
     )
@@ -152,18 +176,23 @@ def page() -> str | Response:
 
 def _changes(rt: Runtime, listing: Listing, now: float) -> Response:
     around = _around(rt, listing, now)
-    found: list[tuple[str, str, Callable[[], str]]] = [
-        ("dev-sum", parts.version(around["summary"]), lambda: parts.macro("_device.html", "summary", around["summary"])),
-        ("dev-notes", parts.version(around["notes"]), lambda: parts.macro("_device.html", "notes", around["notes"])),
-        ("dev-chips", parts.version(around["chips"]), lambda: parts.macro("_device.html", "chips", around["chips"])),
+    found: list[parts.Part] = [
+        (f"dev-{name}", parts.version(around[given]), partial(parts.macro, TEMPLATE, made, around[given]))
+        for name, given, made in (
+            ("sum", "summary", "summary"),
+            ("notes", "notes", "notes"),
+            ("chips", "chips", "chips"),
+        )
     ]
     have = parts.had()
     if have.get("devs") != listing.order:
-        found.append(("devs", listing.order, lambda: parts.macro("_device.html", "list", listing, listing.order)))
-    else:
-        for _, looks in listing.groups:
-            for look in looks:
-                found.append((f"dev-{look.key}", look.version, lambda look=look: parts.macro("_device.html", "device", look)))  # type: ignore[misc]
+        found.append(("devs", listing.order, partial(parts.macro, TEMPLATE, "list", listing, listing.order)))
+        return parts.answer(found, have)
+    found += [
+        (f"dev-{look.key}", look.version, partial(parts.macro, TEMPLATE, "device", look))
+        for _, looks in listing.groups
+        for look in looks
+    ]
     return parts.answer(found, have)
 
 
@@ -178,7 +207,7 @@ def _around(rt: Runtime, listing: Listing, now: float) -> dict[str, object]:
         word = "Not on a dashboard" if asked.show == UNPLACED else WORDS[asked.show][0]  # type: ignore[index]
         chips.append((asked.show, word, 0))
     return {
-        "summary": summary(rt, counts.get("", 0) if not asked.words else len(rt.ingest.devices.all())),
+        "summary": summary(rt, counts.get("", 0) if not asked.words else len(rt.devices.all())),
         "notes": notes(rt, now),
         "chips": [(name, word, count, name == asked.show) for name, word, count in chips],
     }
@@ -192,7 +221,9 @@ def summary(rt: Runtime, count: int) -> str:
         return f"{many}. Glance runs without a broker (GLANCE_MQTT_URL is off); readings come by HTTP only."
     if not broker.connected:
         return f"{many}."
-    rate = "no message in the last minute" if not broker.per_minute else f"{_grouped(broker.per_minute)} messages a minute"
+    rate = (
+        "no message in the last minute" if not broker.per_minute else f"{_grouped(broker.per_minute)} messages a minute"
+    )
     if broker.per_minute == 1:
         rate = "one message a minute"
     return f"{many} on {broker.address}, {rate}. Found by themselves; nothing to set up."
@@ -212,8 +243,8 @@ def notes(rt: Runtime, now: float) -> list[tuple[str, str, str]]:
     health = rt.ingest.health()
     if health.sentence:
         found.append(("bad", "bad", health.sentence))
-    if rt.ingest.devices.flood:
-        found.append(("warn", "warn", rt.ingest.devices.flood))
+    if rt.devices.flood:
+        found.append(("warn", "warn", rt.devices.flood))
     if health.shortened:
         found.append(("info", "info", health.shortened))
     return found
@@ -228,14 +259,14 @@ def _matches(rt: Runtime, one: DeviceState, words: Sequence[str]) -> bool:
     text = "\n".join(each for each in told if each).casefold()
     if all(word in text for word in words):
         return True
-    for sensor in rt.ingest.devices.sensors(device.id, with_hidden=False):
+    for sensor in rt.devices.sensors(device.id, with_hidden=False):
         text += f"\n{sensor.sensor}\n{sensor.title}\n{sensor.device_class or ''}\n{sensor.shown_unit or ''}".casefold()
     return all(word in text for word in words)
 
 
 def ecosystem_of(name: str | None) -> str:
     """An ecosystem as people call it."""
-    return ECOSYSTEMS.get(name or "", name or ECOSYSTEMS["generic"])
+    return ECOSYSTEMS.get(name or "", name or "Sent by HTTP")
 
 
 def _titles(group: str) -> Callable[[DeviceState], str]:
@@ -252,7 +283,7 @@ def _last(title: str) -> bool:
 def _just_forgotten(rt: Runtime) -> object:
     """The device that was forgotten a moment ago, for the way back."""
     wanted = request.args.get("forgotten", "")
-    return next((one for one in rt.ingest.devices.forgotten() if one.id == wanted), None) if wanted else None
+    return next((one for one in rt.devices.forgotten() if one.id == wanted), None) if wanted else None
 
 
 def _grouped(number: int) -> str:

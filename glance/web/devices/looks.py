@@ -18,7 +18,6 @@ from glance.ingest.tracks import Latest
 from glance.runtime import Runtime
 from glance.series import shown_value
 from glance.store.devices import Device, Sensor
-from glance.web.devices import states
 from glance.web.devices.states import DeviceState
 
 DAY_S = 86_400.0
@@ -78,7 +77,14 @@ class DeviceLook:
     @property
     def version(self) -> str:
         """Changes with whatever the panel shows, but not with its age."""
-        told = (self.device, self.state.state, self.battery, self.signal, self.more, [one.facts for one in self.sensors])
+        told = (
+            self.device,
+            self.state.state,
+            self.battery,
+            self.signal,
+            self.more,
+            [one.facts for one in self.sensors],
+        )
         return hashlib.blake2b(repr(told).encode("utf-8", "replace"), digest_size=5).hexdigest()
 
 
@@ -110,7 +116,7 @@ class Sparks:
 
 
 def _spark_points(runtime: Runtime, sensor: Sensor, now: float) -> list[tuple[float, float | None]]:
-    samples = runtime.ingest.samples
+    samples = runtime.samples
     if sensor.kind == "number":
         return [(point.t, point.avg) for point in samples.history(sensor.id, now - DAY_S, now, SPARK_POINTS).points]
     if sensor.kind != "boolean":
@@ -125,12 +131,12 @@ def sparks() -> Sparks:
     return found
 
 
-def sensor_look(runtime: Runtime, device: Device, sensor: Sensor, now: float) -> SensorLook:
+def sensor_look(runtime: Runtime, sensor: Sensor, now: float) -> SensorLook:
     """A sensor with its newest value."""
-    latest = runtime.ingest.samples.latest(sensor.id)
+    latest = runtime.samples.latest(sensor.id)
     value, unit = words(sensor, latest)
     at = latest.at if latest else None
-    standing = states.of_sensor(runtime, device, sensor, now)
+    standing = runtime.standings.of_sensor(sensor, now)
     return SensorLook(sensor, value, unit, at, standing, sparks().get(runtime, sensor, now))
 
 
@@ -146,15 +152,17 @@ def words(sensor: Sensor, latest: Latest | None) -> tuple[str, str]:
     return shown_figure.text, shown_figure.unit
 
 
-def device_look(runtime: Runtime, state: DeviceState, now: float, most: int, wanted: frozenset[int] | None = None) -> DeviceLook:
-    """A device with at most `most` of its sensors that are not hidden; `wanted` are series that come first."""
+def device_look(runtime: Runtime, state: DeviceState, now: float, most: int) -> DeviceLook:
+    """A device with at most `most` of its sensors that are not hidden."""
     device = state.device
-    listed = runtime.ingest.devices.sensors(device.id)
+    listed = runtime.devices.sensors(device.id)
     visible = [sensor for sensor in listed if not sensor.hidden]
-    if wanted:
-        visible.sort(key=lambda sensor: sensor.id not in wanted)
-    latest = runtime.ingest.samples.latest
-    battery = next((one for one in listed if is_battery(one) and (found := latest(one.id)) and found.value is not None), None)
+    # the battery and the signal stand in the head already
+    visible.sort(key=lambda sensor: is_battery(sensor) or is_signal(sensor))
+    latest = runtime.samples.latest
+    battery = next(
+        (one for one in listed if is_battery(one) and (found := latest(one.id)) and found.value is not None), None
+    )
     signal = next((one for one in listed if is_signal(one) and latest(one.id)), None)
     charge = latest(battery.id) if battery else None
     return DeviceLook(
@@ -164,7 +172,7 @@ def device_look(runtime: Runtime, state: DeviceState, now: float, most: int, wan
         battery=" ".join(words(battery, charge)).strip() if battery else "",
         battery_low=charge is not None and charge.value is not None and charge.value <= LOW_BATTERY,
         signal=" ".join(words(signal, latest(signal.id))).strip() if signal else "",
-        sensors=tuple(sensor_look(runtime, device, sensor, now) for sensor in visible[:most]),
+        sensors=tuple(sensor_look(runtime, sensor, now) for sensor in visible[:most]),
         more=max(0, len(visible) - most),
     )
 
@@ -186,7 +194,11 @@ def is_signal(sensor: Sensor) -> bool:
 def sign(sensors: Iterable[Sensor]) -> str:
     """The icon that fits what a device measures."""
     told = [
-        {sensor.device_class or "", *sensor.sensor.casefold().replace(".", "_").replace("/", "_").split("_"), sensor.sensor.casefold()}
+        {
+            sensor.device_class or "",
+            *sensor.sensor.casefold().replace(".", "_").replace("/", "_").split("_"),
+            sensor.sensor.casefold(),
+        }
         for sensor in sensors
     ]
     for icon, names in SIGNS:

@@ -10,6 +10,8 @@ from flask import Response, current_app, request
 from markupsafe import Markup
 
 MOST_NAMED = 1000
+# id of the element, version, how to draw it
+Part = tuple[str, str, Callable[[], str]]
 OUT_OF_BAND = ' hx-swap-oob="outerMorph"'
 
 
@@ -19,8 +21,8 @@ def version(told: object) -> str:
 
 
 def had() -> dict[str, str]:
-    """What the browser has: `have=<id>:<version>,…`."""
-    pairs = request.values.get("have", "").split(",")[:MOST_NAMED]
+    """What the browser has, from the header Glance-Have: `<id>:<version>,…`."""
+    pairs = request.headers.get("Glance-Have", "").split(",")[:MOST_NAMED]
     return dict(pair.split(":", 1) for pair in pairs if ":" in pair)
 
 
@@ -30,10 +32,9 @@ def macro(template: str, name: str, *values: Any, **named: Any) -> str:
     return str(getattr(module, name)(*values, oob=Markup(OUT_OF_BAND), **named))
 
 
-def answer(found: Iterable[tuple[str, str, Callable[[], str]]], have: dict[str, str]) -> Response:
+def answer(found: Iterable[Part], have: dict[str, str]) -> Response:
     """The parts (id, version, how to draw it) whose version the browser does not have; 204 where there is none."""
     drawn = [draw() for name, current, draw in found if have.get(name) != current]
     response = Response("\n".join(drawn), 200 if drawn else 204, content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-store"
     return response
-

@@ -1,0 +1,78 @@
+"""How devices and their values stand now: the worst link from the broker to the value decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from glance.ingest import Ingest
+from glance.ingest.buckets import LEAST_GAP_S
+from glance.ingest.liveness import Standing, standing
+from glance.ingest.tracks import Track
+from glance.mqtt.client import BrokerState
+from glance.store.devices import Device, Sensor
+
+
+class Standings:
+    """Judges devices and sensors; `broker` gives the state of the connection, None where Glance runs without one."""
+
+    def __init__(self, ingest: Ingest, broker: Callable[[], BrokerState | None]) -> None:
+        self._ingest = ingest
+        self._broker = broker
+
+    def of_device(self, device: Device, now: float) -> tuple[Standing, float | None]:
+        """By its bridge, its last will, and its silence measured by its most talkative sensor; and when it last sent something."""
+        seen_at = self._ingest.devices.last_seen(device.id)
+        tracks = self._ingest.catalog.tracks_of(device.id)
+        gaps = [gap for track in tracks if (gap := self._usual_gap_s(track, seen_at, now)) is not None]
+        expires = [track.sensor.expires_s for track in tracks]
+        longest = max((each for each in expires if each), default=None) if all(expires) else None
+        return self._judge(device, False, seen_at, seen_at, longest, min(gaps, default=None), now), seen_at
+
+    def of_sensor(self, sensor: Sensor, now: float) -> Standing:
+        """How a value stands."""
+        track = self._ingest.catalog.tracks.get(sensor.id)
+        latest = track.latest if track else None
+        heard_at = latest.heard_at if latest else None
+        device = self._ingest.devices.get(sensor.device)
+        gap_s = self._usual_gap_s(track, heard_at, now) if track else None
+        seen_at = self._ingest.devices.last_seen(device.id)
+        return self._judge(device, sensor.removed_at is not None, seen_at, heard_at, sensor.expires_s, gap_s, now)
+
+    def broker_fault(self, heard_at: float | None) -> str | None:
+        """What is wrong with the connection, for somebody last heard at `heard_at`; None where it does not matter.
+
+        What was heard since the connection was lost came by HTTP or websocket and does not need the broker.
+        """
+        now = self._broker()
+        if now is None or now.connected or (heard_at is not None and heard_at > now.since):
+            return None
+        return now.sentence or f"The connection to the broker at {now.address} is being made."
+
+    def _judge(
+        self,
+        device: Device,
+        removed: bool,
+        seen_at: float | None,
+        heard_at: float | None,
+        expires_s: float | None,
+        usual_gap_s: float | None,
+        now: float,
+    ) -> Standing:
+        bridge = self._ingest.catalog.bridges.get(device.bridge or "")
+        return standing(
+            broker=self.broker_fault(seen_at),
+            bridge=bridge[0] if bridge else None,
+            device=device.state,
+            removed=removed or device.removed_at is not None,
+            heard_at=heard_at,
+            expires_s=expires_s,
+            usual_gap_s=usual_gap_s,
+            now=now,
+        )
+
+    def _usual_gap_s(self, track: Track, heard_at: float | None, now: float) -> float | None:
+        """The usual gap; read from stored samples only where the silence is long enough for it to matter."""
+        known = track.usual_gap_s()
+        if known is None and heard_at is not None and now - heard_at > LEAST_GAP_S:
+            known = self._ingest.samples.usual_gap_s(track.sensor.id)
+        return known

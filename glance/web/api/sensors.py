@@ -1,0 +1,104 @@
+"""Sensors of a device: the newest values, changing them, and joining two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glance.errors import FieldError, Invalid
+from glance.runtime import Runtime
+from glance.store.devices import Sensor
+from glance.web import runtime
+from glance.web.api import schemas
+from glance.web.api.routing import route
+from glance.web.api.samples import value_of
+from glance.web.api.times import iso
+from glance.web.devices.finding import find_device, find_sensor
+
+TAG = "Devices and samples"
+CHANGES = {
+    "name": "label",
+    "unit": "own_unit",
+    "hidden": "own_hidden",
+    "decimals": "own_decimals",
+    "correction": "correction",
+    "expire_after": "own_expire_after_s",
+    "raw_days": "raw_days",
+    "rollup_days": "rollup_days",
+}
+
+
+@route(
+    "GET",
+    "/api/devices/<path:device_id>/sensors",
+    scope="read",
+    tag=TAG,
+    summary="List the sensors of a device",
+    answers={200: ("Hidden ones last.", {"type": "array", "items": schemas.ref("Sensor")})},
+)
+def list_sensors(device_id: str) -> Any:
+    """Every sensor with its newest value and how that stands."""
+    rt = runtime()
+    now = rt.clock()
+    return [shown(rt, sensor, now) for sensor in rt.devices.sensors(find_device(rt, device_id).id)]
+
+
+@route(
+    "PATCH",
+    "/api/devices/<path:device_id>/sensors/<path:sensor>",
+    scope="write",
+    tag=TAG,
+    summary="Change a sensor",
+    body=schemas.SENSOR_CHANGES,
+    body_example={"name": "Air temperature", "unit": "°C"},
+    answers={200: ("The sensor.", schemas.ref("Sensor"))},
+)
+def change_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
+    """Changes the fields that are given; null gives one back to what the device declares."""
+    rt = runtime()
+    device = find_device(rt, device_id)
+    changed = rt.devices.change_sensor(device.id, sensor, {CHANGES[name]: value for name, value in body.items()})
+    rt.series.changed()
+    return shown(rt, changed, rt.clock())
+
+
+@route(
+    "POST",
+    "/api/devices/<path:device_id>/sensors/<path:sensor>/merge",
+    scope="write",
+    tag=TAG,
+    summary="Count a sensor for another",
+    failures=(409,),
+    body=schemas.SENSOR_INTO,
+    body_example={"device": "greenhouse", "sensor": "temperature"},
+    answers={200: ("The sensor it counts for now.", schemas.ref("Sensor"))},
+)
+def merge_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
+    """Joins both histories under the name of the other."""
+    rt = runtime()
+    device = find_device(rt, device_id)
+    own = find_sensor(rt, device, sensor)
+    if rt.devices.find(body["device"], body["sensor"]) is None:
+        raise Invalid("sensor is no sensor of that device.", [FieldError("sensor", "is no sensor of that device")])
+    joined = rt.devices.merge_sensors(device.id, own.sensor, body["device"], body["sensor"])
+    rt.series.changed()
+    return shown(rt, joined, rt.clock())
+
+
+def shown(rt: Runtime, sensor: Sensor, now: float) -> dict[str, Any]:
+    """A sensor as JSON."""
+    latest = rt.samples.latest(sensor.id)
+    standing = rt.standings.of_sensor(sensor, now)
+    value = value_of(latest.value, latest.text, sensor) if latest else {"value": None}
+    return {
+        "sensor": sensor.sensor,
+        "name": sensor.title,
+        "unit": sensor.shown_unit,
+        "kind": sensor.kind,
+        **value,
+        "at": iso(latest.at) if latest else None,
+        "state": standing.state,
+        "reason": standing.sentence,
+        "hidden": sensor.hidden,
+        "device_class": sensor.device_class,
+        "state_class": sensor.state_class,
+    }

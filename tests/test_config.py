@@ -1,0 +1,75 @@
+"""Settings from the environment: each wrong one is refused by its name, and each may come from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from glance.config import read_settings
+from glance.errors import SettingError
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GLANCE_PORT", "abc"),
+        ("GLANCE_PORT", "65536"),
+        ("GLANCE_PORT", "-1"),
+        ("GLANCE_PORT", "²"),
+        ("GLANCE_AUTH", "maybe"),
+        ("GLANCE_AUTH_NONE_OK", "maybe"),
+        ("GLANCE_TRUSTED_PROXIES", "10.0.0.0/8, nginx"),
+        ("GLANCE_WIDGETS", "/nowhere/at/all"),
+        ("GLANCE_RAW_DAYS", "0"),
+        ("GLANCE_MAX_MB", "many"),
+        ("GLANCE_LOG_LEVEL", "trace"),
+        ("GLANCE_LOG_FORMAT", "xml"),
+        ("GLANCE_PASSWORD_FILE", "/nowhere/at/all"),
+        *(
+            ("GLANCE_PUBLIC_URL", address)
+            for address in (
+                "glance",
+                "ftp://x.org",
+                "http://[::1",
+                "https://x.org:99999",
+                "https://x.org/?a",
+                "https://a@x.org",
+                "https://",
+            )
+        ),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        read_settings({name: value})
+
+
+def test_a_public_address_may_have_a_port_and_a_path() -> None:
+    found = read_settings({"GLANCE_PUBLIC_URL": "https://[fd00::2]:8443/glance/"})
+    assert found.public_url == "https://[fd00::2]:8443/glance"
+
+
+def test_every_setting_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("from a file\n", encoding="utf-8")
+    (tmp_path / "port").write_text("0\n", encoding="utf-8")
+    found = read_settings(
+        {
+            "GLANCE_PASSWORD_FILE": str(tmp_path / "password"),
+            "GLANCE_PASSWORD": "not this one",
+            "GLANCE_PORT_FILE": str(tmp_path / "port"),
+        }
+    )
+    assert (found.password, found.port) == ("from a file", 0)
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({"GLANCE_AUTH": "none", "GLANCE_HOST": "0.0.0.0"}, "GLANCE_AUTH"),
+        ({"GLANCE_AUTH": "proxy"}, "GLANCE_TRUSTED_PROXIES"),
+    ],
+)
+def test_unsafe_combinations_are_refused(environ: dict[str, str], name: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        read_settings(environ)

@@ -1,0 +1,341 @@
+"""The rules that hold for every ecosystem: numbers, words, units, times, retained, repeats, limits, bad input."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC
+from typing import Any
+
+import pytest
+
+from glance.mqtt.decode import Decoder, memory
+from glance.mqtt.readings import Outcome, Reading
+from tests.decode_corpus import ARRIVED_AT, lines
+
+NOW = ARRIVED_AT
+
+
+def say(decoder: Decoder, topic: str, payload: Any, *, retained: bool = False, at: float = NOW) -> Outcome:
+    """One message; anything but text and bytes is sent as JSON."""
+    raw = (
+        payload
+        if isinstance(payload, bytes)
+        else payload.encode()
+        if isinstance(payload, str)
+        else json.dumps(payload).encode()
+    )
+    return decoder.message(topic, raw, retained=retained, arrived_at=at)
+
+
+def one(topic: str, payload: Any, **more: Any) -> Reading:
+    """The only reading of a message, by a fresh decoder."""
+    readings = say(Decoder(UTC), topic, payload, **more).readings
+    assert len(readings) == 1, readings
+    return readings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("21.5", 21.5),
+        (" 21.5\n", 21.5),
+        ("-3", -3.0),
+        ("+.5", 0.5),
+        ("5.", 5.0),
+        ("1e3", 1000.0),
+        ('"21.5"', 21.5),
+        ("37.00", 37.0),
+    ],
+)
+def test_numbers_are_read_in_every_usual_spelling(text: str, value: float) -> None:
+    assert one("lab/node/x", text).value == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e400",
+        "0000000000",
+        "00012345",
+        "1de4b1aa00",
+        "0x1F2E3D4C5B",
+        "12345678901234567890",
+        "2026-09-21T10:00:00Z",
+        "192.168.1.7",
+    ],
+)
+def test_codes_moments_and_addresses_are_no_values(text: str) -> None:
+    assert say(Decoder(UTC), "lab/node/x", text).readings == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["nan", "NaN", "unavailable", "Unknown", "None", "null", "-", "--", "n/a", "", " ", "inf", "-Infinity"]
+)
+def test_words_for_nothing_are_no_value(text: str) -> None:
+    outcome = say(Decoder(UTC), "lab/node/x", text)
+    assert outcome.readings == ()
+    assert outcome.verdict == "meta"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"a": NaN, "b": 1}',
+        '{"a": Infinity, "b": 1}',
+        '{"a": -Infinity, "b": 1}',
+        '{"a": 1e400, "b": 1}',
+        '{"a": 1' + "0" * 400 + ', "b": 1}',
+    ],
+)
+def test_numbers_that_are_not_finite_are_left_out_and_the_others_stay(payload: str) -> None:
+    assert one("lab/node/x", payload).sensor == "b"
+
+
+def test_on_and_off_are_booleans_with_their_word() -> None:
+    reading = one("lab/lamp/power", "OFF")
+    assert (reading.value, reading.kind, reading.label) == (False, "boolean", "OFF")
+    assert one("lab/lamp/x", {"relay": True}).label == "true"
+
+
+def test_one_and_zero_stay_numbers_unless_declared() -> None:
+    assert one("lab/lamp/relay", "1").kind == "number"
+
+
+def test_off_is_a_word_where_the_series_has_held_other_words() -> None:
+    decoder = Decoder(UTC)
+    assert say(decoder, "ac/livingroom/fan", "off").readings[0].kind == "boolean"
+    assert say(decoder, "ac/livingroom/fan", "heat").readings[0].value == "heat"
+    again = say(decoder, "ac/livingroom/fan", "off").readings[0]
+    assert (again.value, again.kind) == ("off", "enum")
+
+
+def test_a_series_of_ever_new_words_becomes_text() -> None:
+    decoder = Decoder(UTC)
+    kinds = [say(decoder, "x/y/word", f"w{i}x").readings[0].kind for i in range(30)]
+    assert kinds[0] == "enum"
+    assert kinds[-1] == "text"
+
+
+def test_a_sensor_may_change_its_type() -> None:
+    decoder = Decoder(UTC)
+    kinds = [say(decoder, "x/y/z", payload).readings[0].kind for payload in ("21", "open", "22", "true")]
+    assert kinds == ["number", "enum", "number", "enum"]
+
+
+def test_actions_are_events_and_their_reset_is_nothing() -> None:
+    assert one("zigbee2mqtt/knopf", {"action": "single"}).kind == "event"
+    assert say(Decoder(UTC), "zigbee2mqtt/knopf", {"action": ""}).readings == ()
+    assert say(Decoder(UTC), "zigbee2mqtt/knopf", {"action": None}).readings == ()
+
+
+@pytest.mark.parametrize(
+    ("payload", "unit"),
+    [
+        ({"temperature_C": 1}, "°C"), ({"battery_mV": 1}, "mV"), ({"wind_avg_km_h": 1}, "km/h"), ({"rain_mm": 1}, "mm"),
+        ({"humidity": 1}, "%"), ({"co2": 400}, "ppm"), ({"rssi": -60}, "dBm"), ({"temperature": 20}, None),
+        ({"temperature": 20, "temperature_unit": "F"}, "°F"), ({"voltage": 3005}, "mV"), ({"voltage": 231}, "V"),
+        ({"t": {"value": 3, "unit": "\u2126"}}, "Ω"), ({"t": {"value": 3, "unit": "\u03bcg/m3"}}, "µg/m³"), ({"l": {"value": 3, "unit": "lux"}}, "lx"),
+        ({"hepa_a": 3}, None), ({"battery": 3.7}, None), ({"battery": 87}, "%"), ({"pm25 (µg/m³)": 3}, "µg/m³"),
+    ],
+)  # fmt: skip
+def test_units_come_from_a_sibling_a_suffix_or_a_name_and_are_never_guessed_for_temperature(
+    payload: dict[str, Any], unit: str | None
+) -> None:
+    assert one("lab/node/x", payload).unit == unit
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        NOW - 60,
+        (NOW - 60) * 1000,
+        str(int(NOW - 60)),
+        "2026-09-21T14:12:20Z",
+        "2026-09-21T16:12:20+02:00",
+        "2026-09-21 14:12:20",
+        "2026-09-21T14:12:20.000+00:00",
+    ],
+)
+def test_times_are_read_in_every_form(stamp: Any) -> None:
+    assert one("lab/node/x", {"v": 1, "timestamp": stamp}).at == NOW - 60
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        0,
+        12345,
+        "1970-01-01T00:01:00Z",
+        "2099-01-01T00:00:00Z",
+        NOW + 600,
+        NOW - 2 * 86400,
+        "@0.07s",
+        "soon",
+        4102444800,
+    ],
+)
+def test_a_time_that_cannot_be_believed_leaves_the_time_of_arrival(stamp: Any) -> None:
+    assert one("lab/node/x", {"v": 1, "time": stamp}).at is None
+
+
+def test_a_clock_of_1970_or_2099_is_told_to_the_owner() -> None:
+    for stamp in ("1970-01-01T00:01:00Z", "2099-01-01T00:00:00Z"):
+        outcome = say(Decoder(UTC), "lab/node/x", {"v": 1, "time": stamp})
+        assert outcome.readings[0].refused_at is not None
+        assert "clock" in outcome.sentence
+
+
+def test_a_retained_value_may_be_old_and_is_marked() -> None:
+    reading = one("lab/node/x", {"v": 1, "time": NOW - 30 * 86400}, retained=True)
+    assert reading.retained
+    assert reading.at == NOW - 30 * 86400
+
+
+def test_the_same_value_on_another_topic_within_two_seconds_is_a_repeat() -> None:
+    decoder = Decoder(UTC)
+    first = say(decoder, "stat/plug/RESULT", {"POWER": "ON"})
+    second = say(decoder, "stat/plug/POWER", "ON", at=NOW + 0.1)
+    third = say(decoder, "stat/plug/POWER", "ON", at=NOW + 5)
+    assert [o.readings[0].repeat for o in (first, second, third)] == [False, True, False]
+    assert first.readings[0].device == second.readings[0].device
+
+
+def test_readings_with_times_of_their_own_are_no_repeats() -> None:
+    decoder = Decoder(UTC)
+    say(decoder, "a/x", {"device_id": "d", "sensor_type": "t", "value": 1, "timestamp": NOW - 10})
+    assert (
+        not say(decoder, "b/x", {"device_id": "d", "sensor_type": "t", "value": 1, "timestamp": NOW - 5})
+        .readings[0]
+        .repeat
+    )
+
+
+def test_a_radio_packet_heard_twice_is_one() -> None:
+    decoder = Decoder(UTC)
+    packet = {"time": "2026-09-21 14:13:20", "model": "Nexus-TH", "id": 5, "temperature_C": 3.5, "mic": "CRC"}
+    assert len(say(decoder, "rtl_433/pi/events", packet).readings) == 1
+    assert say(decoder, "rtl_433/pi/events", packet, at=NOW + 0.3).readings == ()
+    assert len(say(decoder, "rtl_433/pi/events", packet, at=NOW + 30).readings) == 1
+
+
+def test_secrets_positions_and_identities_are_never_read() -> None:
+    fields = {
+        "PASSKEY": "1",
+        "password": 2,
+        "psk": 3,
+        "ssid": 4,
+        "lat": 1.5,
+        "lon": 2.5,
+        "mac": 5,
+        "ip": 6,
+        "room_id": 7,
+        "sequence": 8,
+        "t": 9,
+    }
+    assert one("lab/node/x", fields).sensor == "t"
+
+
+def test_names_with_html_stay_text_and_control_characters_go() -> None:
+    reading = one("<script>alert(1)</script>/x", {"<b>\u0007t</b>": 1})
+    assert reading.device == "<script>alert(1)</script>/x"
+    assert reading.sensor == "<b> t</b>"
+
+
+def test_a_payload_of_300_kilobytes_is_not_read() -> None:
+    outcome = say(Decoder(UTC), "big/one", b'{"a": 1, "b": "' + b"x" * 300_000 + b'"}')
+    assert (outcome.verdict, outcome.readings) == ("ignored", ())
+    assert "256 kB" in outcome.sentence
+
+
+@pytest.mark.parametrize("payload", [b"\xff\xd8\xff\xe0jpeg", b"\x80abc", b"a\x00b\x01"])
+def test_bytes_that_are_no_text_are_binary(payload: bytes) -> None:
+    assert say(Decoder(UTC), "cam/snap", payload).verdict == "binary"
+
+
+@pytest.mark.parametrize("payload", ["{" + '"a":{' * 50 + '"b":1' + "}" * 51, "[" * 50 + "]" * 50, "[" * 100_000])
+def test_deep_nesting_is_cut_off(payload: str) -> None:
+    assert say(Decoder(UTC), "deep/one", payload).readings == ()
+
+
+def test_only_four_levels_are_read() -> None:
+    assert one("a/b", {"1": {"2": {"3": {"4x": 5}}}}).sensor == "1.2.3.4x"
+    assert say(Decoder(UTC), "a/b", {"1": {"2": {"3": {"4": {"5x": 5}}}}}).readings == ()
+
+
+def test_json_that_is_cut_off_is_invalid() -> None:
+    outcome = say(Decoder(UTC), "lab/node/x", '{"temperature": 21.5')
+    assert (outcome.verdict, outcome.readings) == ("invalid", ())
+
+
+def test_a_decimal_comma_is_no_number_and_says_so() -> None:
+    outcome = say(Decoder(UTC), "lab/node/x", "21,5")
+    assert outcome.readings == ()
+    assert "comma" in outcome.sentence
+
+
+def test_a_device_has_at_most_sixty_sensors() -> None:
+    outcome = say(Decoder(UTC), "lab/node", {f"s{i}x": i for i in range(100)})
+    assert len(outcome.readings) == memory.SERIES_PER_DEVICE
+    assert "40 more" in outcome.sentence
+
+
+def test_arrays_of_up_to_eight_numbers_are_read_by_index() -> None:
+    assert [r.sensor for r in say(Decoder(UTC), "a/b", {"x": [1, 2]}).readings] == ["x.0", "x.1"]
+    assert say(Decoder(UTC), "a/b", {"x": list(range(9))}).readings == ()
+
+
+def test_ten_thousand_topics_leave_the_memory_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MOST_SERIES", 500)
+    monkeypatch.setattr(memory, "MOST_DEVICES", 300)
+    monkeypatch.setattr(memory, "MOST_NAMES", 400)
+    decoder = Decoder(UTC)
+    for i in range(10_000):
+        say(decoder, f"zigbee2mqtt/n{i}", '{"t": 1}')
+    kept = decoder._memory
+    assert (len(kept.series), len(kept.devices), len(kept.same)) == (500, 300, 400)
+
+
+def test_our_own_topics_are_left_alone() -> None:
+    assert say(Decoder(UTC), "glance/status", "online").verdict == "ignored"
+    assert say(Decoder(UTC), "glance/refresh/w1", "1").verdict == "ignored"
+
+
+def test_garbled_messages_of_every_ecosystem_never_raise(caplog: pytest.LogCaptureFixture) -> None:
+    chance = random.Random(7)
+    junk: list[Any] = [
+        None,
+        True,
+        -1,
+        10**400,
+        "",
+        "nan",
+        "x" * 300,
+        [],
+        {},
+        [{"a": 1}],
+        "\ud800",
+        [[1]],
+        {"": {"": 1}},
+        "on",
+    ]
+
+    def garbled(value: Any) -> Any:
+        if chance.random() < 0.15:
+            return chance.choice(junk)
+        if isinstance(value, dict):
+            return {key if chance.random() > 0.05 else "id": garbled(inner) for key, inner in value.items()}
+        return [garbled(inner) for inner in value] if isinstance(value, list) else value
+
+    decoder = Decoder(UTC)
+    for line in (lines() + lines("more.jsonl")) * 4:
+        try:
+            payload = json.dumps(garbled(json.loads(line["payload"])))
+        except ValueError:
+            payload = line["payload"][: len(line["payload"]) // 2]
+        outcome = say(decoder, line["topic"], payload)
+        for reading in outcome.readings:
+            assert (reading.kind == "number") == isinstance(reading.value, float)
+            assert reading.device.encode()
+            assert reading.sensor.encode()
+    assert not caplog.records

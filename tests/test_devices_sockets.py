@@ -1,0 +1,242 @@
+"""The sockets of devices: readings in, samples out, without gap or repeat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simple_websocket import Client, ConnectionClosed
+
+from glance.config import Settings
+from glance.mqtt.readings import Reading
+from glance.runtime import Runtime
+from glance.serve import Gate, listen
+from glance.web.application import create_app
+from tests.serving import Client as RawClient
+from tests.waiting import until
+
+TOKEN = "a-token-for-tests-of-sockets"
+AUTH = {"Authorization": f"Bearer {TOKEN}"}
+
+
+class House:
+    """A served Glance with one sensor and a widget that follows it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(data=folder, port=0, api_token=TOKEN, password="a password", mqtt_url="off")
+
+    @contextmanager
+    def served(self) -> Iterator[House]:
+        """Serve it; again after the end it is a restart on the same data."""
+        with ExitStack() as stack:
+            listener = listen(self.settings)
+            stack.callback(listener.close)
+            self.runtime = Runtime(self.settings)
+            stack.callback(self.runtime.stop)
+            gate = Gate(create_app(self.runtime), listener)
+            stack.callback(gate.stop, 1.0)
+            self.port = listener.port
+            self.runtime.start()
+            gate.start()
+            yield self
+            gate.close_door(0.5)
+            self.runtime.stop()
+
+    def send(self, *values: float, sensor: str = "temperature") -> None:
+        """Store readings, one after the other."""
+        self.runtime.ingest.submit([Reading("house", sensor, value, "number", "°C", None, False) for value in values])
+
+    def widget(self, *sensors: str) -> str:
+        """A widget that follows sensors of the house; its id."""
+        if not self.runtime.dashboards.all():
+            self.runtime.dashboards.create("Home", slug="home")
+        series = [{"device": "house", "sensor": sensor} for sensor in sensors or ("temperature",)]
+        made = self.runtime.placing.add(
+            "home", "line-chart", "Inside", {"data_source": {"kind": "series", "series": series}}
+        )
+        return made.id
+
+    def open(self, path: str, headers: dict[str, str] | None = None) -> Client:
+        """A client of a socket."""
+        return Client(f"ws://127.0.0.1:{self.port}{path}", headers=AUTH if headers is None else headers)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path / "data").served() as made:
+        yield made
+
+
+def take(client: Client, count: int) -> list[dict[str, Any]]:
+    """The next samples."""
+    found = []
+    for _ in range(count):
+        text = client.receive(timeout=5)
+        assert text is not None, f"only {len(found)} of {count} came"
+        found.append(json.loads(text))
+    return found
+
+
+def closed_with(client: Client) -> int:
+    """The code that the server closes with."""
+    with pytest.raises(ConnectionClosed) as ended:
+        while client.receive(timeout=5) is not None:
+            pass
+        raise AssertionError("the socket stayed open")
+    return int(ended.value.reason)
+
+
+# ws /ws/widgets/<id>
+
+
+def test_each_sample_is_a_frame_in_the_shape_of_the_list(house: House) -> None:
+    house.send(20)
+    client = house.open(f"/ws/widgets/{house.widget()}")
+    until(lambda: house.runtime.hub.open_pages() == 1)
+    house.send(21.5)
+    (frame,) = take(client, 1)
+    assert set(frame) == {"id", "timestamp", "value", "unit"}
+    assert (frame["value"], frame["unit"]) == (21.5, "°C")
+    client.close()
+    until(lambda: house.runtime.hub.open_pages() == 0)
+
+
+def test_since_replays_what_was_missed_and_goes_on_without_gap_or_repeat(house: House) -> None:
+    widget = house.widget()
+    house.send(*range(5))
+    ids = [sample.id for sample in house.runtime.samples.recent(house.runtime.devices.sensor("house", "temperature").id)]
+    client = house.open(f"/ws/widgets/{widget}?since={ids[1]}")
+    house.send(5, 6)
+    assert [frame["value"] for frame in take(client, 5)] == [2, 3, 4, 5, 6]
+    client.close()
+
+
+def test_a_replay_is_cut_to_the_newest_thousand(house: House) -> None:
+    widget = house.widget()
+    house.send(*range(1200))
+    client = house.open(f"/ws/widgets/{widget}?since=0")
+    house.send(-1)
+    values = [frame["value"] for frame in take(client, 1001)]
+    assert values == [*range(200, 1200), -1]
+    client.close()
+
+
+def test_the_gap_is_filled_after_a_restart(tmp_path: Path) -> None:
+    house = House(tmp_path / "data")
+    with house.served():
+        widget = house.widget()
+        client = house.open(f"/ws/widgets/{widget}?since=0")
+        house.send(1, 2)
+        last = take(client, 2)[-1]["id"]
+        house.runtime.hub.close()
+        assert closed_with(client) == 1012
+        house.send(3)
+    with house.served():
+        house.send(4)
+        client = house.open(f"/ws/widgets/{widget}?since={last}")
+        frames = take(client, 2)
+        assert [frame["value"] for frame in frames] == [3, 4]
+        assert frames[0]["id"] > last
+        client.close()
+
+
+def test_several_series_come_in_the_order_of_storing_with_their_names(house: House) -> None:
+    widget = house.widget("temperature", "humidity")
+    client = house.open(f"/ws/widgets/{widget}?since=0")
+    house.send(1)
+    house.send(2, sensor="humidity")
+    house.send(3)
+    frames = take(client, 3)
+    assert [(frame["series"], frame["value"]) for frame in frames] == [
+        ("house/temperature", 1),
+        ("house/humidity", 2),
+        ("house/temperature", 3),
+    ]
+    client.close()
+
+
+def test_a_sensor_that_was_never_seen_is_followed_once_it_speaks(house: House) -> None:
+    client = house.open(f"/ws/widgets/{house.widget('pressure')}?since=0")
+    until(lambda: house.runtime.hub.open_pages() == 1)
+    house.send(1008, sensor="pressure")
+    assert take(client, 1)[0]["value"] == 1008
+    client.close()
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up(house: House) -> None:
+    widget = house.widget()
+    with RawClient(house.port) as deaf:
+        deaf.open_websocket(f"/ws/widgets/{widget}", more=f"Authorization: Bearer {TOKEN}\r\n")
+        client = house.open(f"/ws/widgets/{widget}?since=0")
+        for turn in range(20):
+            house.send(*range(turn * 500, turn * 500 + 500))
+        assert [frame["value"] for frame in take(client, 10_000)] == list(range(10_000))
+        client.close()
+
+
+def test_the_socket_of_a_deleted_widget_ends(house: House) -> None:
+    house.send(1)
+    widget = house.widget()
+    client = house.open(f"/ws/widgets/{widget}")
+    until(lambda: house.runtime.hub.open_pages() == 1)
+    house.runtime.placing.remove(widget)
+    house.send(2)
+    assert closed_with(client) == 4404
+
+
+@pytest.mark.parametrize(("path", "code"), [("/ws/widgets/none", 4404), ("/ws/widgets/none?since=x", 1008)])
+def test_a_socket_of_nothing_is_closed_with_the_reason(house: House, path: str, code: int) -> None:
+    assert closed_with(house.open(path)) == code
+
+
+def test_a_widget_that_follows_no_sensor_has_no_socket(house: House) -> None:
+    house.runtime.dashboards.create("Home", slug="home")
+    note = house.runtime.placing.add("home", "notes", "Note", {})
+    assert closed_with(house.open(f"/ws/widgets/{note.id}")) == 1008
+
+
+def test_nobody_follows_without_a_token_or_our_own_origin(house: House) -> None:
+    widget = house.widget()
+    for more in ("", "Origin: http://evil.example\r\n", "Authorization: Bearer wrong\r\n"):
+        with RawClient(house.port) as client, pytest.raises(AssertionError, match="answered with 40"):
+            client.open_websocket(f"/ws/widgets/{widget}", more=more)
+
+
+# ws /ws/ingest
+
+
+def test_readings_over_the_socket_are_stored_and_answered(house: House) -> None:
+    client = house.open("/ws/ingest")
+    client.send(json.dumps({"device_id": "probe", "sensor_type": "level", "value": 7, "unit": "cm"}))
+    assert take(client, 1) == [{"stored": 1, "ignored": 0}]
+    rows = [{"sensor_type": "level", "value": value} for value in (8, 9)]
+    client.send(json.dumps({"device_id": "probe", "readings": rows}))
+    assert take(client, 1) == [{"stored": 2, "ignored": 0}]
+    sensor = house.runtime.devices.sensor("probe", "level")
+    assert [sample.value for sample in house.runtime.samples.recent(sensor.id)] == [7, 8, 9]
+    client.close()
+
+
+def test_what_is_wrong_with_a_message_is_said_and_the_socket_stays(house: House) -> None:
+    client = house.open("/ws/ingest")
+    client.send(json.dumps({"device_id": "probe", "readings": [{"sensor_type": "level"}]}))
+    (refused,) = take(client, 1)
+    assert (refused["status"], refused["errors"]) == (422, [{"field": "readings.0.value", "message": "is missing."}])
+    client.send("{not json")
+    assert take(client, 1)[0]["status"] == 400
+    client.send(b"\xff\xfe")
+    assert take(client, 1)[0]["status"] == 400
+    client.send(json.dumps({"device_id": "probe", "sensor_type": "level", "value": 1}))
+    assert take(client, 1) == [{"stored": 1, "ignored": 0}]
+    client.close()
+
+
+def test_a_stop_ends_the_socket_of_a_silent_sender(house: House) -> None:
+    client = house.open("/ws/ingest")
+    until(lambda: house.runtime.hub.open_pages() == 1)
+    house.runtime.hub.close()
+    assert closed_with(client) == 1012
