@@ -35,7 +35,9 @@ class Broker:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         conf = self.folder / "mosquitto.conf"
-        conf.write_text("\n".join(["allow_anonymous true", f"listener {self.port} 127.0.0.1", *lines, ""]), encoding="utf-8")
+        conf.write_text(
+            "\n".join(["allow_anonymous true", f"listener {self.port} 127.0.0.1", *lines, ""]), encoding="utf-8"
+        )
         self._mosquitto = subprocess.Popen(
             [MOSQUITTO, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

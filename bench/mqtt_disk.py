@@ -87,7 +87,9 @@ def charts(site: Site) -> None:
         database = Database(Path(folder))
         samples = SAMPLES // 10 if site.quick else SAMPLES
         _fill(Path(folder) / "glance.db", int(now), samples)
-        ingest = Ingest(db=database, hub=Hub(), decoder=Decoder(), keeping=Keeping(7, 400, 20_000_000_000), clock=lambda: now)
+        ingest = Ingest(
+            db=database, hub=Hub(), decoder=Decoder(), keeping=Keeping(7, 400, 20_000_000_000), clock=lambda: now
+        )
         for name, span, points, must, better in (
             ("24 h chart", DAY_S, 300, 10, 2),
             ("24 h chart, 1000 points", DAY_S, 1000, 10, 2),
@@ -118,9 +120,7 @@ def _fill(path: Path, now: int, samples: int) -> None:
             "INSERT INTO series (id, device_id, sensor, kind, unit, first_at) SELECT i, 'd' || i, 's', 'number', '°C', 0 FROM n",
             (SERIES,),
         )
-        con.execute(
-            "INSERT INTO devices (id, first_seen, last_seen) SELECT device_id, 0, ? FROM series", (now,)
-        )
+        con.execute("INSERT INTO devices (id, first_seen, last_seen) SELECT device_id, 0, ? FROM series", (now,))
         con.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
             "INSERT INTO samples (series, ts, id, value) SELECT s.id, ? - i * ?, (? - i) * ? + s.id, 20 + (i * 37 + s.id) % 1000 / 100.0 "

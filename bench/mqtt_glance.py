@@ -49,7 +49,12 @@ def _answer(runtime: Runtime, waits_ms: list[float], ended: threading.Event) -> 
     for _ in sys.stdin:
         health = runtime.ingest.health()
         taken, waits_ms[:] = waits_ms[:], []
-        print(json.dumps({"stored": health.stored, "repeated": health.repeated, "commits": health.commits, "commit_ms": taken}), flush=True)
+        print(
+            json.dumps(
+                {"stored": health.stored, "repeated": health.repeated, "commits": health.commits, "commit_ms": taken}
+            ),
+            flush=True,
+        )
     ended.set()
 
 

@@ -55,5 +55,10 @@ def commit(site: Site) -> None:
             note = "Acknowledgements wait up to 5 s where the broker does not wait for them: that spares the SD card."
             for share in (0.5, 0.99):
                 site.add(
-                    Figure(f"publish → committed at {rate}/s, p{share * 100:.0f}", "ms", [percentile(waits, share)], note=note)
+                    Figure(
+                        f"publish → committed at {rate}/s, p{share * 100:.0f}",
+                        "ms",
+                        [percentile(waits, share)],
+                        note=note,
+                    )
                 )

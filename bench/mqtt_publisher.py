@@ -75,7 +75,11 @@ def main() -> None:
     for line in sys.stdin:
         wanted = json.loads(line)
         took_s = publisher.run(
-            wanted["count"], wanted.get("rate", 0), wanted.get("devices", 100), wanted.get("what", "number"), wanted.get("first", 0)
+            wanted["count"],
+            wanted.get("rate", 0),
+            wanted.get("devices", 100),
+            wanted.get("what", "number"),
+            wanted.get("first", 0),
         )
         print(json.dumps({"took_s": took_s, "sent": wanted["count"]}), flush=True)
 

@@ -12,7 +12,7 @@ from typing import Any
 from glance.mqtt.decode import Decoder
 from glance.mqtt.decode.keys import folded
 from glance.mqtt.decode.units import normal
-from glance.mqtt.readings import Outcome
+from glance.mqtt.readings import Outcome, Reading
 
 FOLDER = Path(__file__).parent / "data" / "mqtt"
 ARRIVED_AT = 1_790_000_000.0
@@ -122,3 +122,22 @@ def _place(want: dict[str, Any], outcome: Outcome, names: dict[str, str]) -> int
     ]
     exact = [place for place in places if folded(outcome.readings[place].sensor) == folded(sensor)]
     return (exact or places or [None])[0]
+
+
+def say(decoder: Decoder, topic: str, payload: Any, *, retained: bool = False, at: float = ARRIVED_AT) -> Outcome:
+    """One message; anything but text and bytes is sent as JSON."""
+    raw = (
+        payload
+        if isinstance(payload, bytes)
+        else payload.encode()
+        if isinstance(payload, str)
+        else json.dumps(payload).encode()
+    )
+    return decoder.message(topic, raw, retained=retained, arrived_at=at)
+
+
+def one(topic: str, payload: Any, **more: Any) -> Reading:
+    """The only reading of a message, by a fresh decoder."""
+    readings = say(Decoder(UTC), topic, payload, **more).readings
+    assert len(readings) == 1, readings
+    return readings[0]

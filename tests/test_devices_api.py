@@ -222,7 +222,8 @@ def test_a_history_never_has_more_points_than_asked_for(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "field"), [("from=yesterday", "from"), ("from=-1h&to=-2h", "from"), ("points=0", "points"), ("to=1e99", "to")]
+    ("query", "field"),
+    [("from=yesterday", "from"), ("from=-1h&to=-2h", "from"), ("points=0", "points"), ("to=1e99", "to")],
 )
 def test_a_stretch_that_cannot_be_read_names_its_field(site: Site, query: str, field: str) -> None:
     send(site, "house", temperature=1)

@@ -108,7 +108,9 @@ def test_each_sample_is_a_frame_in_the_shape_of_the_list(house: House) -> None:
 def test_since_replays_what_was_missed_and_goes_on_without_gap_or_repeat(house: House) -> None:
     widget = house.widget()
     house.send(*range(5))
-    ids = [sample.id for sample in house.runtime.samples.recent(house.runtime.devices.sensor("house", "temperature").id)]
+    ids = [
+        sample.id for sample in house.runtime.samples.recent(house.runtime.devices.sensor("house", "temperature").id)
+    ]
     client = house.open(f"/ws/widgets/{widget}?since={ids[1]}")
     house.send(5, 6)
     assert [frame["value"] for frame in take(client, 5)] == [2, 3, 4, 5, 6]

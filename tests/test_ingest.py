@@ -94,7 +94,11 @@ def test_a_sensor_that_changes_its_type_keeps_its_history(site: Site) -> None:
     site.put(reading("d", "s", "off", kind="enum"))
     site.put(reading("d", "s", 2.0))
     site.fold()
-    assert [(each.value, each.text) for each in site.samples.recent(site.series())] == [(1, None), (None, "off"), (2, None)]
+    assert [(each.value, each.text) for each in site.samples.recent(site.series())] == [
+        (1, None),
+        (None, "off"),
+        (2, None),
+    ]
     assert site.devices.sensor("d", "s").kind == "number"
     assert site.samples.history(site.series(), site.clock() - 60, site.clock() + 60).points[-1].avg == 2.0
 
@@ -440,7 +444,13 @@ def test_a_device_is_described_and_the_owner_has_the_last_word(site: Site) -> No
     site.put(devices=(DeviceInfo("d", name="Plug 2"),))
     site.reopen()
     device, sensor = site.devices.get("d"), site.devices.sensor("d", "s")
-    assert (device.title, device.place, device.name, device.maker, device.model) == ("Kettle", "Attic", "Plug 2", "Acme", "P1")
+    assert (device.title, device.place, device.name, device.maker, device.model) == (
+        "Kettle",
+        "Attic",
+        "Plug 2",
+        "Acme",
+        "P1",
+    )
     assert (sensor.title, sensor.shown_unit, sensor.hidden, sensor.device_class) == ("Draw", "kW", True, "power")
     site.devices.change("d", {"label": "  "})
     assert site.devices.get("d").title == "Plug 2"
@@ -457,7 +467,9 @@ def test_changes_of_a_device_that_do_not_fit_name_the_field(site: Site, changes:
     assert [error.field for error in caught.value.errors] == [field]
 
 
-@pytest.mark.parametrize("changes", [{"raw_days": 0}, {"own_decimals": 9}, {"correction": True}, {"own_expire_after_s": -1}])
+@pytest.mark.parametrize(
+    "changes", [{"raw_days": 0}, {"own_decimals": 9}, {"correction": True}, {"own_expire_after_s": -1}]
+)
 def test_changes_of_a_sensor_that_do_not_fit_are_refused(site: Site, changes: dict[str, Any]) -> None:
     site.put(reading("d", "s", 1.0))
     with pytest.raises(Invalid):
@@ -618,7 +630,9 @@ def test_a_retained_message_does_not_bring_a_forgotten_device_back_and_a_live_on
     site.put(reading("d", "s", 1.0), devices=(DeviceInfo("d", name="Plug"),))
     site.fold()
     site.devices.forget("d")
-    site.put(reading("d", "s", 1.0, retained=True), devices=(DeviceInfo("d", name="Plug"),), sensors=(SensorInfo("d", "s"),))
+    site.put(
+        reading("d", "s", 1.0, retained=True), devices=(DeviceInfo("d", name="Plug"),), sensors=(SensorInfo("d", "s"),)
+    )
     site.reopen()
     site.put(reading("d", "s", 1.0, retained=True))
     assert site.devices.all() == []
@@ -695,7 +709,12 @@ def test_the_last_messages_are_kept_with_why_they_were_understood(site: Site) ->
     site.ingest.deliver(Delivery("glance/bad", b"\xff\xfe" + b"x" * 5000, True))
     messages = site.ingest.messages
     newest = messages.latest()[0]
-    assert (newest.topic, newest.verdict, newest.size_bytes, newest.retained) == ("glance/bad", "unreadable", 5002, True)
+    assert (newest.topic, newest.verdict, newest.size_bytes, newest.retained) == (
+        "glance/bad",
+        "unreadable",
+        5002,
+        True,
+    )
     assert newest.text.endswith(" …")
     assert [message.sentence for message in messages.of_device({"d"})] == ["One reading."]
     assert [message.text for message in messages.of_topic("glance/bad")][1] == '{"x": 1, "password": …}'

@@ -22,7 +22,8 @@ from glance.config import Settings
 from glance.errors import SettingError
 from glance.mqtt.address import Address, parse
 from glance.mqtt.asking import RefreshRequests
-from glance.mqtt.client import MqttClient, Rate
+from glance.mqtt.client import MqttClient
+from glance.mqtt.client.state import Rate
 from glance.runtime import Runtime
 from tests.ingest_parts import Site
 from tests.mosquitto import Mosquitto, Publisher, free_port
@@ -176,7 +177,9 @@ def test_it_waits_for_a_broker_and_connects_once_there_is_one(tmp_path: Path) ->
         until(lambda: it.client.state.sentence)
         state = it.client.state
         assert state.status == "waiting"
-        assert state.sentence == f"Nothing listens at 127.0.0.1:{port}: check GLANCE_MQTT_URL, and that the broker runs."
+        assert (
+            state.sentence == f"Nothing listens at 127.0.0.1:{port}: check GLANCE_MQTT_URL, and that the broker runs."
+        )
         with Mosquitto(tmp_path / "late", port=port):
             assert until(lambda: it.client.state.connected)
             assert it.client.state.sentence is None
@@ -248,7 +251,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return key, cert
 
 
-def test_tls_works_with_the_issuer_named_and_mismatches_are_told(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+def test_tls_works_with_the_issuer_named_and_mismatches_are_told(
+    tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
     key, cert = certificate
     tls = (f"certfile {cert}", f"keyfile {key}")
     with Mosquitto(tmp_path / "b", listener=tls) as broker:
@@ -263,7 +268,10 @@ def test_tls_works_with_the_issuer_named_and_mismatches_are_told(tmp_path: Path,
             assert it.client.state.connected
         for url, begins in (
             (f"mqtts://{at}", f"The certificate of the broker at {at} was refused"),
-            (f"mqtt://{at}", f"The broker at {at} closed the connection at once; does this port expect TLS (mqtts://)?"),
+            (
+                f"mqtt://{at}",
+                f"The broker at {at} closed the connection at once; does this port expect TLS (mqtts://)?",
+            ),
         ):
             with Connected(url, start=False) as it:
                 it.client.start()
@@ -361,7 +369,9 @@ def test_addresses_are_read(url: str, expected: Address) -> None:
     assert parse(url) == expected
 
 
-@pytest.mark.parametrize("url", ["http://host", "mqtt://", "mqtt://host:99999", "mqtt://host/path", "mqtts://h?ca=/none"])
+@pytest.mark.parametrize(
+    "url", ["http://host", "mqtt://", "mqtt://host:99999", "mqtt://host/path", "mqtts://h?ca=/none"]
+)
 def test_a_wrong_address_names_the_setting(url: str) -> None:
     with pytest.raises(SettingError, match="GLANCE_MQTT_URL"):
         parse(url)
@@ -451,7 +461,10 @@ runtime.stop()
 def start_glance(data: Path, url: str) -> subprocess.Popen[str]:
     """Glance without its web, in a process of its own."""
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(data), url], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+        [sys.executable, "-c", CHILD, str(data), url],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"

@@ -23,7 +23,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield found
 
 
-def fill(site: Site, count: int, every_s: float, begin: float | None = None, sensor: str = "s", value: Any = None) -> None:
+def fill(
+    site: Site, count: int, every_s: float, begin: float | None = None, sensor: str = "s", value: Any = None
+) -> None:
     """Samples with payload times, `value(number)` each."""
     begin = site.clock() - count * every_s if begin is None else begin
     site.put(*(reading("d", sensor, value(n) if value else float(n), at=begin + n * every_s) for n in range(count)))
@@ -165,7 +167,9 @@ def test_rollups_say_the_same_as_the_samples_they_are_made_of(site: Site) -> Non
     assert site.samples._samples.rollups([series], 300, 0, 10**10) == raw, "late samples are rolled up with the fold"
     hours = site.samples._samples.rollups([series], 3600, 0, 10**10)
     assert [bucket.n for bucket in hours] == [360, 360, 360]
-    assert [bucket.avg for bucket in hours] == pytest.approx([sum(r.avg for r in raw[n : n + 12]) / 12 for n in (0, 12, 24)])
+    assert [bucket.avg for bucket in hours] == pytest.approx(
+        [sum(r.avg for r in raw[n : n + 12]) / 12 for n in (0, 12, 24)]
+    )
 
 
 def test_an_hour_is_rolled_up_once_it_has_passed_and_again_for_what_comes_late(site: Site) -> None:
@@ -285,7 +289,9 @@ def test_words_are_stretches_of_time(site: Site) -> None:
     said = ["off", "off", "heat", "heat", "off", "auto"]
     for stage in range(2):
         if stage == 0:
-            site.put(*(reading("d", "s", word, kind="enum", at=begin - 300 + turn * 600) for turn, word in enumerate(said)))
+            site.put(
+                *(reading("d", "s", word, kind="enum", at=begin - 300 + turn * 600) for turn, word in enumerate(said))
+            )
         else:
             site.fold()
         found = site.samples.timeline(site.series(), begin, now)

@@ -13,7 +13,7 @@ from jinja2.environment import Template
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from glance.cards import lint
+from glance.cards import guard, lint
 from glance.cards.helpers import offered
 from glance.cards.marks import Icon, Marks
 from glance.cards.sandbox import BUDGET, MAX_TEXT, Budget, CardEnvironment, TooMuch

@@ -19,13 +19,15 @@ _TAGS = (
         "a abbr address article aside b bdi bdo blockquote button cite code data del details dfn div dl em figcaption figure footer "
         "h1 h2 h3 h4 h5 h6 header i ins kbd label mark meter nav ol output pre progress q ruby s samp section small span strong sub "
         "summary sup table time u ul var script "
-        "svg g path line polyline polygon circle ellipse rect text tspan defs lineargradient radialgradient stop clippath title desc".split()
+        "svg g path line polyline polygon circle ellipse rect text tspan defs lineargradient radialgradient stop clippath".split()
     )
 )
 _ATTRIBUTES = re.compile(
     r"(?!data-(?:hx|ws|sse)\b)(?:aria-[a-z]+|data-[a-z][a-z0-9-]*|[a-z][a-z0-9]*(?:-[a-z]+)?)", re.ASCII
 )
-_NEVER = re.compile(r"(?:hx|ws|sse)-.*|on.*|style|form[a-z]*|action|srcdoc|srcset|is|ping|autofocus|popover.*|accesskey")
+_NEVER = re.compile(
+    r"(?:hx|ws|sse)-.*|on.*|style|form[a-z]*|action|srcdoc|srcset|is|ping|autofocus|popover.*|accesskey"
+)
 # What the page itself finds by its id.
 _OWN_IDS = re.compile(r"w-.*|main|act|conn|live|toast", re.I)
 _MARKUP = re.compile(r"<[a-z!/?]", re.I)

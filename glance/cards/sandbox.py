@@ -6,7 +6,8 @@ characters written. Without it `{% for %}` in `{% for %}` or a text doubled in a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from typing import Any
 
 from jinja2 import nodes, pass_context
@@ -22,14 +23,18 @@ MAX_STEPS = 100_000
 MAX_WRITTEN = 2 * 1024 * 1024
 MAX_TEXT = 512 * 1024
 MAX_RANGE = 1000
+MAX_BITS = 4096
 # Names no template can write: what counts must not be within its reach.
 BUDGET = "<budget>"
 _COUNTED = "<counted>"
 _BOUNDED = "<bounded>"
+_WITHIN = "<within>"
 # `data.items` is a field, `data.items()` the method: in a call the method goes by a name that no field can have by accident.
 _CALLED = {f"<{name}>": name for name in ("get", "items", "keys", "values")}
+# Filters that write whatever they are given as text.
+_WRITING = "capitalize e escape forceescape lower string striptags title tojson trim truncate upper urlencode wordcount".split()
 # Filters that make much out of little, or that call what they are given by name.
-_NOT_OFFERED = ("center", "format", "filesizeformat", "indent", "pprint", "urlize", "wordwrap", "xmlattr", "attr")
+_NOT_OFFERED = ("batch", "slice", "center", "format", "filesizeformat", "indent", "pprint", "urlize", "wordwrap", "xmlattr", "attr")
 
 
 class TooMuch(Exception):
@@ -60,6 +65,27 @@ class Budget:
 
 class Missing(ChainableUndefined):
     """A field that is not there: empty, false, and so is everything below it."""
+
+
+def within_bounds(value: Any) -> Any:
+    """The value, unless writing it would make a text beyond what a card may hold; looks no further than that."""
+    left, queue = MAX_TEXT, [value]
+    while queue:
+        part = queue.pop()
+        if isinstance(part, (str, bytes)):
+            left -= len(part)
+        elif isinstance(part, Mapping):
+            left -= 4 * len(part)
+            queue.extend(part.values() if left >= 0 else ())
+            queue.extend(part if left >= 0 else ())
+        elif isinstance(part, (list, tuple)):
+            left -= 2 * len(part)
+            queue.extend(part if left >= 0 else ())
+        else:
+            left -= 1
+        if left < 0:
+            raise TooMuch("The card makes a text longer than 512 KB.")
+    return value
 
 
 def bounded_text(value: Any) -> Any:
@@ -100,7 +126,7 @@ def _finalize(context: Context, value: Any) -> Any:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = value if isinstance(value, str) else value if isinstance(value, Undefined) else str(value)
+    text = value if isinstance(value, (str, Undefined)) else str(within_bounds(value))
     budget = context.get(BUDGET)
     if isinstance(budget, Budget) and isinstance(text, str):
         budget.write(len(text))
@@ -138,8 +164,9 @@ class _Counting(NodeTransformer):
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
-        """`a ~ b` becomes `(a ~ b)|<bounded>`."""
+        """`a ~ b` becomes `(a|<within> ~ b|<within>)|<bounded>`."""
         self.generic_visit(node)
+        node.nodes = [nodes.Filter(part, _WITHIN, [], [], None, None, lineno=node.lineno) for part in node.nodes]
         return nodes.Filter(node, _BOUNDED, [], [], None, None, lineno=node.lineno)
 
 
@@ -153,8 +180,11 @@ class CardEnvironment(ImmutableSandboxedEnvironment):
         for name in _NOT_OFFERED:
             self.filters.pop(name, None)
         self.filters.update(
-            {_COUNTED: _counted, _BOUNDED: bounded_text, "replace": _bounded_replace, "join": _bounded_join}
+            {_COUNTED: _counted, _BOUNDED: bounded_text, _WITHIN: within_bounds, "replace": _bounded_replace}
         )
+        self.filters["join"] = _bounded_join
+        for name in _WRITING:
+            self.filters[name] = _writing(self.filters[name])
         for name in ("lipsum", "cycler", "dict"):
             self.globals.pop(name, None)
         self.globals["range"] = _range
@@ -182,12 +212,12 @@ class CardEnvironment(ImmutableSandboxedEnvironment):
         if operator == "%" and isinstance(left, (str, bytes)):
             raise SecurityError("Text formatting with % is not offered in cards; use the helpers.")
         if operator == "*":
+            if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > MAX_BITS:
+                raise TooMuch("The card makes a number of more than 1000 digits.")
             for one, other in ((left, right), (right, left)):
-                if (
-                    isinstance(one, (str, bytes, list, tuple))
-                    and isinstance(other, int)
-                    and len(one) * other > MAX_TEXT
-                ):
+                if isinstance(one, (list, tuple)):
+                    raise SecurityError("Lists cannot be multiplied in cards.")
+                if isinstance(one, (str, bytes)) and isinstance(other, int) and len(one) * other > MAX_TEXT:
                     raise TooMuch("The card makes a text longer than 512 KB.")
         return bounded_text(super().call_binop(context, operator, left, right))
 
@@ -209,7 +239,8 @@ class CardEnvironment(ImmutableSandboxedEnvironment):
 
 def _bounded_replace(value: Any, old: str, new: str, count: int | None = None) -> Any:
     """`replace`, with a bounded result."""
-    text = value if isinstance(value, str) else "" if value is None or isinstance(value, Undefined) else str(value)
+    missing = value is None or isinstance(value, Undefined)
+    text = value if isinstance(value, str) else "" if missing else str(within_bounds(value))
     found = text.count(old) if count is None else min(text.count(old), count)
     if len(text) + found * max(0, len(new) - len(old)) > MAX_TEXT:
         raise TooMuch("The card makes a text longer than 512 KB.")
@@ -221,8 +252,27 @@ def _bounded_join(value: Any, separator: str = "", attribute: str | None = None)
     items = [] if value is None or isinstance(value, Undefined) else list(value)
     if attribute is not None:
         items = [item.get(attribute) if isinstance(item, Mapping) else None for item in items]
-    texts = [NOTHING if item is None else escape(item) for item in items]
-    between = escape(separator)
-    if sum(map(len, texts)) + len(between) * len(texts) > MAX_TEXT:
-        raise TooMuch("The card makes a text longer than 512 KB.")
+    between = escape(within_bounds(separator))
+    texts: list[Any] = []
+    length = 0
+    for item in items:
+        text = NOTHING if item is None else escape(within_bounds(item))
+        length += len(text) + len(between)
+        if length > MAX_TEXT:
+            raise TooMuch("The card makes a text longer than 512 KB.")
+        texts.append(text)
     return between.join(texts)
+
+
+def _writing(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, for what it may write; it keeps what it asks Jinja to be passed first."""
+    passed = hasattr(filter_, "jinja_pass_arg")
+
+    @wraps(filter_)
+    def write(*args: Any, **kwargs: Any) -> Any:
+        for value in args[passed : passed + 1]:
+            if not isinstance(value, (str, Undefined)):
+                within_bounds(value)
+        return filter_(*args, **kwargs)
+
+    return write

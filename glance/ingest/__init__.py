@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from glance.errors import Unavailable
@@ -15,10 +14,11 @@ from glance.ingest.catalog import Catalog
 from glance.ingest.deliveries import Deliveries, Delivery
 from glance.ingest.flood import Limits
 from glance.ingest.history import History
+from glance.ingest.intake import Intake
 from glance.ingest.messages import Messages
 from glance.ingest.owner import Devices
 from glance.ingest.pending import MAX_HELD, Batch, Pending
-from glance.ingest.tracks import Latest, Track
+from glance.ingest.recall import recall
 from glance.ingest.upkeep import Keeping, Upkeep
 from glance.ingest.writer import Writer
 from glance.live import Hub
@@ -106,8 +106,9 @@ class Ingest:
             clock=clock,
         )
         self._upkeep.can_come_again = self._deliveries.can_come_again
-        self._next_id = max(int(state.get("id_ceiling", 1)), self._upkeep.marks.folded_to + 1)
-        self._remember(rows, inbox, samples)
+        last_id, self._upkeep.unfolded = recall(self.catalog, rows, inbox, samples)
+        following = max(int(state.get("id_ceiling", 1)), self._upkeep.marks.folded_to + 1, last_id + 1)
+        self._intake = Intake(self.catalog, self._pending, self._upkeep, following)
         self._writer = Writer(
             db=db,
             rows=rows,
@@ -116,51 +117,23 @@ class Ingest:
             pending=self._pending,
             deliveries=self._deliveries,
             upkeep=self._upkeep,
-            next_id=lambda: self._next_id,
+            next_id=lambda: self._intake.next_id,
             reserved=int(state.get("id_ceiling", 0)),
             clock=clock,
         )
-        self._writer.committed_id = self._next_id - 1
+        self._writer.committed_id = following - 1
         self._writer.on_commit = self._stored
         self._writer.on_recovery = self._recovered
         self._inbox = inbox
-        self._marks: set[int] = set()
-        self._lost = 0
         self._refused = 0
+        if state.get("decoder"):
+            decoder.remember(state["decoder"])
+        self._learned, self._learned_at = decoder.changes, clock()
         self.messages = Messages()
         self.devices = Devices(self.catalog, rows, clock)
         self.samples = History(self.catalog, samples, lambda: self._upkeep.marks, keeping.raw_days, clock)
         # asks the broker to deliver anew what was left to it; set by the runtime
         self.redeliver: Callable[[], None] = lambda: None
-
-    def _remember(self, rows: DeviceRows, inbox: Inbox, samples: Samples) -> None:
-        """Fill memory from the database: devices, newest values, unfolded samples, what the decoder knew."""
-        self.catalog.load(rows.devices(), rows.sensors())
-        tracks = self.catalog.tracks
-        for sample in samples.last_each():
-            self._newest(tracks.get(sample.series), sample.id, sample.at, sample.value, sample.text)
-        unfolded = inbox.load()
-        for number, series, ts, value, text in unfolded:
-            track = tracks.get(series)
-            if track is not None:
-                track.tail.append(number, ts, value, text)
-                self._newest(track, number, ts / 1000, value, text)
-            self._next_id = max(self._next_id, number + 1)
-        self._upkeep.unfolded = len(unfolded)
-        for track in tracks.values():
-            if track.latest and track.latest.heard_at:
-                device = self.catalog.home(track.sensor.device)
-                self.catalog.heard_at[device] = max(track.latest.heard_at, self.catalog.heard_at.get(device, 0.0))
-        if self._state.get("decoder"):
-            self._decoder.remember(self._state["decoder"])
-        self._learned, self._learned_at = self._decoder.changes, self._clock()
-
-    def _newest(self, track: Track | None, number: int, at: float, value: float | None, text: str | None) -> None:
-        if track is None:
-            return
-        for each in {id(track): track, id(self.catalog.root(track)): self.catalog.root(track)}.values():
-            if each.latest is None or (each.latest.at or 0.0) <= at:
-                each.latest = Latest(number, at, at, value, text)
 
     # Running
 
@@ -199,19 +172,19 @@ class Ingest:
     def health(self) -> Health:
         """How storing stands, for pages and metrics."""
         trouble = self._writer.trouble
-        held = len(self._pending)
+        held, lost = len(self._pending), self._intake.lost
         sentence = None
         if trouble is not None:
             sentence = f"Readings cannot be stored: {trouble.sentence} {held} are held in memory."
-            if self._lost:
-                sentence += f" {self._lost} more could not be held and are lost."
-        elif self._lost:
-            sentence = f"{self._lost} readings were lost because they could not be stored in time."
+            if lost:
+                sentence += f" {lost} more could not be held and are lost."
+        elif lost:
+            sentence = f"{lost} readings were lost because they could not be stored in time."
         return Health(
             sentence,
             trouble.since if trouble else None,
             held,
-            self._lost,
+            lost,
             self._refused,
             self._deliveries.repeated,
             self._writer.stored,
@@ -263,7 +236,7 @@ class Ingest:
                 # without an acknowledgement the broker keeps it and delivers it once more
                 self._refused += 1
                 return
-            matters = self._take(outcome, delivery.retained, now)
+            matters = self._intake.take(outcome, delivery.retained, now)
             if receipt is not None and matters:
                 self._deliveries.wait(receipt)
                 self._pending.add_receipt(receipt)
@@ -273,8 +246,9 @@ class Ingest:
 
     def settle(self) -> None:
         """A burst of deliveries is through: tell the hub what changed."""
-        if self._marks:
-            marks, self._marks = self._marks, set()
+        if self._intake.marks:
+            with self.catalog.lock:
+                marks = self._intake.take_marks()
             self._hub.mark_series(marks)
         if self._decoder.changes != self._learned and not 0 <= self._clock() - self._learned_at < LEARNED_EVERY_S:
             self._note_learned()
@@ -293,11 +267,11 @@ class Ingest:
         with self.catalog.lock:
             if self._pending.is_full:
                 raise Unavailable("Too many readings wait to be stored already. Try again later.")
-            before = self._next_id
-            self._take(Outcome(readings=tuple(readings)), False, self._clock())
-            count = self._next_id - before
+            before = self._intake.next_id
+            self._intake.take(Outcome(readings=tuple(readings)), False, self._clock())
+            count = self._intake.next_id - before
             waiter = self._pending.add_waiter()
-            marks, self._marks = self._marks, set()
+            marks = self._intake.take_marks()
         self._hub.mark_series(marks)
         if not waiter.wait(wait_s):
             trouble = self._writer.trouble
@@ -311,91 +285,6 @@ class Ingest:
         with self.catalog.lock:
             self._pending.eager += more
 
-    # Into memory; under the lock
-
-    def _take(self, outcome: Outcome, retained: bool, now: float) -> bool:
-        """Everything one message says; True where something of it has to be stored."""
-        catalog = self.catalog
-        before = self._next_id, catalog.changes, len(catalog.unsaved_series)
-        for rename in outcome.renamed:
-            catalog.learn_rename(rename, now)
-        for info in outcome.devices:
-            catalog.learn_device(info, retained, now)
-        for described in outcome.sensors:
-            was = catalog.find(described.device, described.sensor)
-            counted = was is not None and was.sensor.is_counter
-            catalog.learn_sensor(described, retained, now)
-            track = catalog.find(described.device, described.sensor)
-            if track is not None and track.sensor.is_counter and not counted and track.latest is not None:
-                self._upkeep.count_anew(track)
-        for hangs in outcome.bridged:
-            catalog.learn_bridge(hangs)
-        for said in outcome.liveness:
-            self._marks.update(track.sensor.id for track in catalog.learn_liveness(said, now))
-        for reading in outcome.readings:
-            self._read(reading, now)
-        for gone in outcome.removed:
-            catalog.learn_removal(gone, now)
-        return before != (self._next_id, catalog.changes, len(catalog.unsaved_series))
-
-    def _read(self, reading: Reading, now: float) -> None:
-        track = self.catalog.by_key.get((reading.device, reading.sensor))
-        if track is None or self.catalog.devices[track.sensor.device].ignored:
-            device, sensor = _writable(reading.device), _writable(reading.sensor)
-            track = self.catalog.track_for(device, sensor, reading.kind, reading.retained, now)
-            if track is None:
-                return
-        known = track.sensor
-        if known.kind != reading.kind or (reading.unit and known.unit != reading.unit) or known.removed_at is not None:
-            changed = replace(known, kind=reading.kind, unit=reading.unit or known.unit, removed_at=None)
-            self.catalog.put_sensor(track, changed)
-        value, text = _value_of(reading, track)
-        if value is None and text is None:
-            return
-        if reading.retained:
-            self._keep(track, reading, value, text)
-            return
-        self.catalog.heard_at[track.sensor.device] = now
-        track.hear(now)
-        if reading.repeat:
-            self._revive(track, now)
-            return
-        at = now if reading.at is None else reading.at
-        ts_ms = min(max(int(at * 1000), 0), MAX_TS_MS)
-        if self._pending.is_full:
-            self._lost += 1
-            number = -1
-        else:
-            number = self._next_id
-            self._next_id += 1
-            track.tail.append(number, ts_ms, value, text)
-            self._upkeep.unfolded += 1
-            self._pending.add_row((number, track.sensor.id, ts_ms, value, text))
-        if track.latest is None or track.latest.at is None or track.latest.retained or track.latest.at <= at:
-            track.latest = Latest(number, at, now, value, text)
-        if known.kept_value is not None or known.kept_text is not None:
-            kept = replace(track.sensor, kept_value=None, kept_text=None, kept_at=None)
-            self.catalog.put_sensor(track, kept, quietly=True)
-        self._marks.add(track.sensor.id)
-
-    def _revive(self, track: Track, now: float) -> None:
-        """The same value came once more on another topic: the sensor lives, there is no new sample."""
-        if track.latest is not None and not track.latest.retained:
-            track.latest = replace(track.latest, heard_at=now)
-
-    def _keep(self, track: Track, reading: Reading, value: float | None, text: str | None) -> None:
-        """A retained value fills the tile and is no sample; the same value again says nothing new."""
-        latest = track.latest
-        if latest is not None:
-            if (latest.value, latest.text) == (value, text):
-                return
-            if reading.at is not None and latest.at is not None and latest.at > reading.at:
-                return
-        track.latest = Latest(0, reading.at, None, value, text)
-        kept = replace(track.sensor, kept_value=value, kept_text=text, kept_at=reading.at)
-        self.catalog.put_sensor(track, kept, quietly=True)
-        self._marks.add(track.sensor.id)
-
     # From the writer's thread
 
     def _stored(self, batch: Batch) -> None:
@@ -405,26 +294,3 @@ class Ingest:
     def _recovered(self) -> None:
         if self._refused:
             self.redeliver()
-
-
-def _value_of(reading: Reading, track: Track) -> tuple[float | None, str | None]:
-    """A reading as (number, word)."""
-    raw = reading.value
-    if isinstance(raw, bool):
-        label = reading.label
-        return float(raw), _writable(label[:LONGEST_TEXT]) if label else None
-    if isinstance(raw, str):
-        return None, _writable(raw[:LONGEST_TEXT])
-    try:
-        value = float(raw)
-    except OverflowError:
-        return None, None
-    if not math.isfinite(value):
-        return None, None
-    correction = track.sensor.correction
-    return (value + correction if correction else value), None
-
-
-def _writable(text: str) -> str:
-    """Without lone surrogates, which no database stores."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -20,8 +20,8 @@ from glance.store.samples import Bucket, Sample, Samples
 
 KEPT_RECENT = 60
 MAX_POINTS = 5000
-# A rollup is fine enough where it still gives a third of the points that were asked for: lows and highs are kept anyway.
-FINE_ENOUGH = 3
+# A rollup is fine enough where it still gives a quarter of the points that were asked for: lows and highs are kept anyway.
+FINE_ENOUGH = 4
 PAGE = 5000
 STEPS_S = (
     *(unit * factor for unit in (0.001, 0.01, 0.1, 1.0) for factor in (1, 2, 5)),

@@ -184,6 +184,8 @@ class Database:
             if problem != "ok":
                 raise sqlite3.DatabaseError("database disk image is malformed")
         self._writer.execute("PRAGMA journal_mode = WAL")
+        # twice the usual: pages that change often, as those of samples do, are written to the file less often
+        self._writer.execute("PRAGMA wal_autocheckpoint = 2000")
         if 0 < found < known:
             self._copy(found)
         for version, sql in migrations.steps():

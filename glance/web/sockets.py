@@ -29,8 +29,15 @@ PING_S = 25
 # A sign of life, so that a page notices within seconds that its server is gone.
 BEAT, BEAT_S = '{"beat": true}', 5.0
 HELLO_S = 2.0
-# A burst of changes becomes one message: after one is sent, the next waits at least this long.
-PAUSE_S = 0.04
+# A burst of changes becomes one message: what comes within this time goes together.
+GATHER_S = 0.006
+# One card is sent at most twenty times a second, and less often where drawing and sending take long.
+PER_CARD_S = 0.048
+LOAD_FACTOR = 4
+# A page says when it has shown a message. At most so many are under way to it: a busy browser gets fewer and newer ones.
+UNDER_WAY = 2
+# One that says nothing for so long is told anyway: it may have lost its way of saying so.
+SHOWN_WITHIN_S = 3.0
 MAX_MESSAGE = 32 * 1024
 RESTARTING, REVOKED, GONE = 1012, 4403, 4404
 
@@ -63,7 +70,7 @@ def dashboard_socket(ws: Server, slug: str) -> None:
     rt: Runtime = current_app.extensions["glance"]
     passed = door.check_socket()
     mailbox = rt.hub.subscribe()
-    ws.event.on_set = lambda: None if ws.connected else mailbox.close()
+    ws.event.on_set = lambda: mailbox.mark(()) if ws.connected else mailbox.close()
     try:
         Talk(rt, fragments(), ws, mailbox, slug).run(lambda: door.still_holds(passed))
     except (ConnectionClosed, OSError):
@@ -87,15 +94,22 @@ class Talk:
         self._page = ""
         self._sent: dict[str, str] = {}
         self._tails: dict[str, Tail] = {}
+        self._told_at: dict[str, float] = {}
+        self._every_s = PER_CARD_S
+        self._says_shown = False
+        self._under_way = 0
+        self._sent_at = 0.0
+        self._beat_at = 0.0
 
     def run(self, still_holds: Callable[[], bool]) -> None:
         """Hear what the page has, then send whatever differs, until the hub closes or the page leaves."""
         self._hear()
         self._look()
         self._ws.send(BEAT)
-        sent_at = 0.0
+        later: set[str] = set()
         while True:
-            taken = self._mailbox.take(BEAT_S)
+            taken = self._mailbox.take(self._wait_s(later) if later else BEAT_S)
+            self._read_shown()
             if taken is None:
                 if self._ws.connected:
                     self._ws.close(RESTARTING, "Glance is stopping.")
@@ -103,17 +117,57 @@ class Talk:
             if not still_holds():
                 self._ws.close(REVOKED, "Signed out.")
                 return
-            if not taken:
-                self._ws.send(BEAT)
+            if not taken and not later:
+                self._beat()
                 continue
-            pause_s = sent_at + PAUSE_S - time.monotonic()
-            if pause_s > 0:
-                time.sleep(pause_s)
-            if f"{PAGE}{self._slug}" in taken:
-                self._look()
-            else:
-                self._send(self._runtime.widgets.many(sorted(taken)).values())
-            sent_at = time.monotonic()
+            if taken:
+                time.sleep(GATHER_S)
+                taken |= self._mailbox.take(0.0) or set()
+            later = taken | later if self._is_busy() else self._tell(taken | later)
+
+    def _beat(self) -> None:
+        """A sign of life, unless something was sent a moment ago."""
+        if time.monotonic() - self._beat_at >= BEAT_S - 0.5:
+            self._beat_at = time.monotonic()
+            self._ws.send(BEAT)
+
+    def _read_shown(self) -> None:
+        """What the page has shown since."""
+        while self._says_shown and self._ws.connected and self._ws.receive(timeout=0) is not None:
+            self._under_way = max(0, self._under_way - 1)
+
+    def _is_busy(self) -> bool:
+        """Whether the page has yet to show what it was sent."""
+        return self._under_way >= UNDER_WAY and time.monotonic() - self._sent_at < SHOWN_WITHIN_S
+
+    def _push(self, text: str) -> None:
+        """Send a message that the page will say it has shown."""
+        self._under_way = self._under_way + 1 if self._says_shown else 0
+        self._sent_at = time.monotonic()
+        self._ws.send(text)
+
+    def _wait_s(self, later: Iterable[str]) -> float:
+        """How long until the first of these cards may be sent again, or the page must have shown what it has."""
+        if self._is_busy():
+            return max(0.0, self._sent_at + SHOWN_WITHIN_S - time.monotonic())
+        return max(
+            0.0, min(self._told_at.get(widget_id, 0.0) for widget_id in later) + self._every_s - time.monotonic()
+        )
+
+    def _tell(self, changed: set[str]) -> set[str]:
+        """Send what changed; returns the cards that were sent so shortly before that they have to wait."""
+        if f"{PAGE}{self._slug}" in changed:
+            self._look()
+            return set()
+        began = time.monotonic()
+        later = {widget_id for widget_id in changed if began - self._told_at.get(widget_id, 0.0) < self._every_s}
+        due = changed - later
+        if due:
+            self._send(self._runtime.widgets.many(sorted(due)).values())
+            ended = time.monotonic()
+            self._told_at.update(dict.fromkeys(due, ended))
+            self._every_s = max(PER_CARD_S, LOAD_FACTOR * (ended - began))
+        return later
 
     def _hear(self) -> None:
         """The page's first message: the version of its layout and of each card it holds."""
@@ -121,6 +175,7 @@ class Talk:
         try:
             hello = json.loads(text) if text else {}
             self._page = str(hello.get("page", ""))
+            self._says_shown = hello.get("says_shown") is True
             self._sent = {str(key): str(value) for key, value in dict(hello.get("have", {})).items()}
         except (ValueError, TypeError, AttributeError):
             log.debug("A page of %s said something unreadable.", self._slug)
@@ -151,12 +206,12 @@ class Talk:
         for card in cards:
             text = card.join(now, out_of_band=True)
             if batch and size + len(text) > MAX_MESSAGE:
-                self._ws.send(b"\n".join(batch).decode())
+                self._push(b"\n".join(batch).decode())
                 batch, size = [], 0
             batch.append(text)
             size += len(text)
         if batch:
-            self._ws.send(b"\n".join(batch).decode())
+            self._push(b"\n".join(batch).decode())
         self._sent.update((card.widget_id, card.version) for card in cards)
 
     def _send_tails(self, cards: Iterable[Rendered]) -> None:
@@ -167,7 +222,7 @@ class Talk:
             if card.tail is not None and self._tails.get(card.widget_id) != card.tail
         }
         if new:
-            self._ws.send(
+            self._push(
                 json.dumps({"tails": {key: {"at": tail.at, "points": tail.points} for key, tail in new.items()}})
             )
             self._tails.update(new)

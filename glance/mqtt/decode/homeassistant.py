@@ -115,60 +115,63 @@ def _entities(draft: Draft, levels: list[str], config: dict[str, Any]) -> Iterat
                 yield Config(platform, str(part), None, {**shared, **own}, device, name, True)
 
 
+Bound = tuple[Source, Template, tuple[str, str] | None]
+
+
 def _entity(draft: Draft, config: Config, probe: Probe) -> Iterator[tuple[str, str]]:
     """Declare one entity; yields its series."""
     if config.component in IGNORED:
         return
+    native, bound = _bound(config, probe)
     device = config.device
-    states = list(sources(config.component, config.fields))
-    bound: list[tuple[Source, Template, tuple[str, str] | None]] = []
-    native = False
-    for source in states:
+    if native:
+        known = [series for _, _, series in bound if series]
+        if not known:
+            # A bridge about itself, a firmware update: nothing of it is drawn, so no device either.
+            return
+        device = _native_device(draft, config, known[0][0])
+    _say_device(draft, device, config)
+    topics = {source.topic for source, _, _ in bound}
+    watch_availability(draft.memory, draft.message.topic, device, config.fields, probe, topics)
+    for source, template, series in bound:
+        if native and series is not None:
+            # The grammar's own declaration (a unit of Zigbee2MQTT's exposes) is as good; the name comes from here.
+            _declare(draft, config, source, series[0], series[1], native=True)
+            yield series
+        elif not native:
+            yield _own_sensor(draft, config, source, template, device, probe)
+
+
+def _bound(config: Config, probe: Probe) -> tuple[bool, list[Bound]]:
+    """(whether a grammar reads the entity's topics, its sources each with the series that the grammar finds)."""
+    native, bound = False, []
+    for source in sources(config.component, config.fields):
         template = compiled(source.template)
         theirs, series = probe(source.topic, _example(source, template), True)
         native = native or theirs
         bound.append((source, template, series[0] if theirs and series and template.plain else None))
-    if native:
-        found = next((series for _, _, series in bound if series), None)
-        device = _native_device(draft, config, found[0] if found else None)
-    if native and not any(own for _, _, own in bound):
-        # A bridge about itself, a firmware update: nothing of it is drawn, so no device either.
-        return
-    _say_device(draft, device, config)
-    topics = {source.topic for source, _, _ in bound}
-    watch_availability(draft.memory, draft.message.topic, device, config.fields, probe, topics)
-    for source, template, own in bound:
-        if native:
-            if own is not None:
-                # The grammar's own declaration (a unit of Zigbee2MQTT's exposes) is as good; the name comes from here.
-                _declare(draft, config, source, own[0], own[1], native=True)
-                yield own
-            continue
-        sensor = sensor_of(draft.memory, config, device) + source.suffix
-        _take_over(draft, source, template, device, sensor, probe)
-        _declare(draft, config, source, device, sensor, native=False)
-        rules_of(draft.memory, source.topic).append(
-            Rule(
-                draft.message.topic,
-                device,
-                sensor,
-                template,
-                source.kind,
-                source.path,
-                truth(config.component, config.fields) if source.kind == "boolean" else None,
-            )
-        )
-        yield device, sensor
+    return native, bound
 
 
-def _native_device(draft: Draft, config: Config, found: str | None) -> str:
+def _own_sensor(
+    draft: Draft, config: Config, source: Source, template: Template, device: str, probe: Probe
+) -> tuple[str, str]:
+    """A sensor that only this declaration knows how to read."""
+    sensor = sensor_of(draft.memory, config, device) + source.suffix
+    _take_over(draft, source, template, device, sensor, probe)
+    _declare(draft, config, source, device, sensor, native=False)
+    words = truth(config.component, config.fields) if source.kind == "boolean" else None
+    rule = Rule(draft.message.topic, device, sensor, template, source.kind, source.path, words)
+    rules_of(draft.memory, source.topic).append(rule)
+    return device, sensor
+
+
+def _native_device(draft: Draft, config: Config, found: str) -> str:
     """The device by its ecosystem's grammar; one that was renamed there keeps the id it had."""
     memory = draft.memory
     about = config.fields.get("device")
     keys = identifiers(about) if type(about) is dict else []
     known = next((memory.same[f"ha:{key}"] for key in keys if f"ha:{key}" in memory.same), None)
-    if found is None:
-        return known or config.device
     for key in keys:
         if f"ha:{key}" not in memory.same:
             memory.name(f"ha:{key}", known or found)

@@ -102,7 +102,7 @@ CLASS_LABELS = {
     "sound": SEEN, "tamper": _labels("tampered", "ok"), "update": _labels("update available", "up to date"), "vibration": SEEN,
     "window": OPEN, "carbon_monoxide": SEEN,
 }  # fmt: skip
-COUNTED = frozenset(("Wh", "kWh", "MWh"))
+COUNTED = frozenset(("Wh", "kWh", "MWh", "W·min"))
 # Only these "total"s count something up; "total" of anything else may be a sum of the moment.
 COUNTING_UNITS = COUNTED | {"m³", "L", "mm", "in", "varh"}
 NOTHING_KNOWN = Meaning()

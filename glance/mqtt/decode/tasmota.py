@@ -25,9 +25,7 @@ COMMANDS = re.compile(
     r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|SHUTTER[0-9]*|DS.*)\Z"
 )
 META = re.compile(r"(?:INFO[1-3]|LOGGING|UPGRADE|HASS_STATE|UPTIME|MARGINS|STATUS(?:[1-79])?|STATUSPTH)\Z")
-EVENTS = frozenset(
-    ("RfReceived", "IrReceived", "SSerialReceived", "SerialReceived", "LwReceived", "Button", "TX20", "RotaryX")
-)
+EVENTS = frozenset(("RfReceived", "IrReceived", "SSerialReceived", "SerialReceived", "LwReceived"))
 SUBDEVICES = frozenset(("ZbReceived", "LwReceived"))
 # What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
 STATES = re.compile(
@@ -107,6 +105,9 @@ def _object(draft: Draft, device: str, what: str, fields: dict[str, Any]) -> Non
             fields = inner
         elif type(fields.get("StatusSTS")) is dict:
             state(draft, device, fields["StatusSTS"])
+            return
+        elif what.startswith("STATUS"):
+            draft.says("meta", f"{what} is about the firmware, not a reading.")
             return
         sensors(draft, device, fields)
 

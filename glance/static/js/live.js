@@ -40,7 +40,7 @@ if (bar) {
   document.addEventListener('htmx:ws:before:connection', event => { connection = event.detail.connection; });
   document.addEventListener('htmx:ws:after:connection', event => {
     connection = event.detail.connection;
-    connection.socket.send(JSON.stringify({ page: main.dataset.page, have: Object.fromEntries(have()) }));
+    connection.socket.send(JSON.stringify({ page: main.dataset.page, have: Object.fromEntries(have()), says_shown: true }));
     heard = Date.now();
   });
   document.addEventListener('htmx:ws:close', event => {
@@ -52,6 +52,7 @@ if (bar) {
   document.addEventListener('htmx:ws:before:message:incoming', event => {
     listening();
     const text = event.detail.message.data;
+    shown(text);
     if (text[0] !== '{') return;
     event.detail.cancelled = true;
     const told = JSON.parse(text);
@@ -63,6 +64,13 @@ if (bar) {
       card.querySelector('[data-plot]')?.dispatchEvent(new CustomEvent('glance:tail', { bubbles: true, detail: tail }));
     }
   });
+
+  // Says that a message was shown, once it is painted: the server has at most two under way, so a busy page gets fewer and newer ones.
+  function shown(text) {
+    if (text[0] !== '<' && !text.startsWith('{"tails"')) return;
+    const socket = connection?.socket, say = () => { if (socket?.readyState === WebSocket.OPEN) socket.send('+'); };
+    if (document.hidden) setTimeout(say); else requestAnimationFrame(() => setTimeout(say));
+  }
 
   // A socket that has died without saying so is declared closed; hx-ws then opens a new one after its shortest pause.
   function again() {

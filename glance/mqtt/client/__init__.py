@@ -7,111 +7,33 @@ many open sockets has plenty; so the waiting is done here with poll().
 from __future__ import annotations
 
 import logging
-import os
 import select
 import socket
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from glance.mqtt import faults
 from glance.mqtt.address import Address
+from glance.mqtt.client import peer
+from glance.mqtt.client.peer import STATUS, V5, V311, Reader
+from glance.mqtt.client.state import BrokerState, Rate, Receiver
+from glance.mqtt.client.wake import Wake
+
+__all__ = ["BrokerState", "MqttClient", "Receiver"]
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
-CONNECT_S = 5.0
 ANSWER_S = 5.0
-SESSION_S = 7 * 86400
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 STOP_S = 1.0
-MAX_PACKET = 4 * 1024 * 1024
-READ_BYTES = 65536
 BURST = 256
-STATUS, REFRESH = "glance/status", "glance/refresh/"
+REFRESH = "glance/refresh/"
 OWN = (STATUS, REFRESH)
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-V5, V311 = "5", "3.1.1"
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerState:
-    """How the connection stands, for every page. `sentence` says what is wrong (None = nothing); times are Unix seconds.
-
-    `status` is connecting, connected, waiting (for the next try) or stopped; `since` is when it began. `given` False = nobody
-    asked for a broker by GLANCE_MQTT_URL, it is only looked for.
-    """
-
-    status: str
-    connected: bool
-    address: str
-    since: float
-    last_message_at: float | None
-    per_minute: int
-    sentence: str | None
-    protocol: str | None
-    messages: int
-    faults: int
-    given: bool
-
-
-class Receiver(Protocol):
-    """Who takes the messages. Called on the MQTT thread; must not wait."""
-
-    def connected(self, connection: int, session_present: bool, few: bool) -> None:
-        """A connection began."""
-
-    def message(
-        self, topic: str, payload: bytes, retained: bool, qos: int, mid: int, again: bool, connection: int
-    ) -> None:
-        """A message came."""
-
-    def settle(self) -> None:
-        """A burst of messages is through."""
-
-
-class Rate:
-    """How many in the last minute, by seconds."""
-
-    def __init__(self) -> None:
-        self._seconds: deque[list[int]] = deque(maxlen=61)
-
-    def hit(self, now: float) -> None:
-        """One more."""
-        second = int(now)
-        if self._seconds and self._seconds[-1][0] == second:
-            self._seconds[-1][1] += 1
-        else:
-            self._seconds.append([second, 1])
-
-    def per_minute(self, now: float) -> int:
-        """The count of the last 60 s."""
-        return sum(count for second, count in list(self._seconds) if now - second < 60)
-
-
-class Reader:
-    """Reads the socket in large pieces for paho, which asks for a byte or two at a time. `is_dry` = there is no more for now."""
-
-    def __init__(self, receive: Callable[[int], bytes]) -> None:
-        self._receive = receive
-        self.clear()
-
-    def clear(self) -> None:
-        """Another connection: nothing is left of the last one."""
-        self._data, self._at, self.is_dry = b"", 0, False
-
-    def __call__(self, size: int) -> bytes:
-        if self._at >= len(self._data):
-            self.is_dry = True
-            self._data, self._at = self._receive(READ_BYTES), 0
-            self.is_dry = False
-        piece = self._data[self._at : self._at + size]
-        self._at += len(piece)
-        return piece
 
 
 class MqttClient:
@@ -137,10 +59,7 @@ class MqttClient:
         self._refusing = False
         self._again = False
         self._acks: deque[tuple[int, int]] = deque()
-        self._wake_lock = threading.Lock()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._wake = Wake()
         self._protocol = V5
         self._connection = 0
         self._status, self._since = "connecting", clock()
@@ -166,19 +85,16 @@ class MqttClient:
     def refuse(self) -> None:
         """Take no more messages; what was taken can still be acknowledged."""
         self._refusing = True
-        self._wake()
+        self._wake.up()
 
     def stop(self) -> None:
         """Send what is to be sent, say goodbye and end; idempotent."""
         self._stop.set()
-        self._wake()
+        self._wake.up()
         if self._thread is not None:
             self._thread.join(STOP_S)
-        with self._wake_lock:
-            if self._wake_write >= 0 and not self.is_alive():
-                os.close(self._wake_write)
-                os.close(self._wake_read)
-                self._wake_write = self._wake_read = -1
+        if not self.is_alive():
+            self._wake.close()
 
     def is_alive(self) -> bool:
         """True while its thread runs."""
@@ -205,12 +121,12 @@ class MqttClient:
         """These deliveries, as (connection, message id), are stored; those of an earlier connection are left out."""
         self._acks.extend(stored)
         if threading.current_thread() is not self._thread:
-            self._wake()
+            self._wake.up()
 
     def redeliver(self) -> None:
         """Connect anew, so that the broker delivers again what was not acknowledged."""
         self._again = True
-        self._wake()
+        self._wake.up()
 
     # The thread
 
@@ -251,8 +167,12 @@ class MqttClient:
     def _try(self) -> Literal["yes", "no", "other"]:
         """Connect once. `other` = the protocol version seems not to be understood: the broker says so, or hangs up."""
         self._refusal, self._end_code, self._ended = None, None, False
-        self._client = self._make()
-        self._client.connect(self._address.host, self._address.port, KEEPALIVE_S, **self._session())
+        self._client, self._reader = peer.make(self._address, self._client_id, self._protocol)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._client.connect(self._address.host, self._address.port, KEEPALIVE_S, **peer.session(self._protocol))
         self._await_answer()
         if self._status == "connected":
             return "yes"
@@ -264,49 +184,6 @@ class MqttClient:
         if self._refusal is not None:
             return faults.of_refusal(*self._refusal, self._address)
         return faults.of_error(ConnectionResetError() if self._ended else TimeoutError(), self._address)
-
-    def _make(self) -> Any:
-        """A paho client for the protocol version to try."""
-        # 9 MB and 25 ms that a Glance without a broker does not need
-        import paho.mqtt.client as paho
-        from paho.mqtt.enums import CallbackAPIVersion
-
-        is_5 = self._protocol == V5
-        client: Any = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            clean_session=None if is_5 else False,
-            protocol=paho.MQTTv5 if is_5 else paho.MQTTv311,
-            manual_ack=True,
-            reconnect_on_failure=False,
-        )
-        if self._address.user is not None:
-            client.username_pw_set(self._address.user, self._address.password)
-        client.will_set(STATUS, "offline", qos=1, retain=True)
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        # paho leaves a socket open whose handshake failed
-        client._create_socket = lambda: _open(self._address)
-        # makes paho queue what is sent, so that it leaves from this thread's loop
-        client.on_socket_register_write = _nothing
-        self._reader = Reader(client._sock_recv)
-        client._sock_recv = self._reader
-        return client
-
-    def _session(self) -> dict[str, Any]:
-        """What CONNECT asks for besides: MQTT 5 keeps the session for some days and sends without waiting for each answer."""
-        if self._protocol != V5:
-            return {}
-        from paho.mqtt.packettypes import PacketTypes
-        from paho.mqtt.properties import Properties
-
-        properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = SESSION_S
-        properties.ReceiveMaximum = 65535
-        properties.MaximumPacketSize = MAX_PACKET
-        return {"clean_start": False, "properties": properties}
 
     def _await_answer(self) -> None:
         """Read until the broker accepts, refuses or hangs up, or the time is over."""
@@ -339,10 +216,10 @@ class MqttClient:
         poll = select.poll()
         reading = 0 if self._refusing else select.POLLIN
         poll.register(sock, reading | (select.POLLOUT if client.want_write() else 0))
-        poll.register(self._wake_read, select.POLLIN)
+        poll.register(self._wake.fd, select.POLLIN)
         for fd, what in poll.poll(timeout_s * 1000):
-            if fd == self._wake_read:
-                _drain(fd)
+            if fd == self._wake.fd:
+                self._wake.drain()
             elif what & (select.POLLIN | select.POLLHUP | select.POLLERR) and not self._refusing:
                 self._read()
         self._send_acks()
@@ -405,17 +282,10 @@ class MqttClient:
             return
         self._connection += 1
         self._receiver.connected(self._connection, bool(flags.session_present), self._protocol != V5)
-        client.subscribe(self._subscriptions())
+        client.subscribe(peer.subscriptions(self._topics, self._protocol))
         client.publish(STATUS, "online", qos=0, retain=True)
         self.ever_connected = True
         self._set("connected", None)
-
-    def _subscriptions(self) -> list[tuple[str, Any]]:
-        if self._protocol != V5:
-            return [(topic, 1) for topic in self._topics]
-        from paho.mqtt.subscribeoptions import SubscribeOptions
-
-        return [(topic, SubscribeOptions(qos=1, noLocal=True)) for topic in self._topics]
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
         refused = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
@@ -480,43 +350,3 @@ class MqttClient:
             log.log(logging.WARNING if self._address.given or self.ever_connected else logging.INFO, "%s", sentence)
         elif sentence:
             log.debug("%s", sentence)
-
-    def _wake(self) -> None:
-        with self._wake_lock:
-            if self._wake_write >= 0:
-                try:
-                    os.write(self._wake_write, b"\0")
-                except BlockingIOError:
-                    log.debug("The MQTT thread is woken already.")
-
-
-def _open(address: Address) -> socket.socket:
-    """A connected socket, with TLS where the address wants it."""
-    sock = socket.create_connection((address.host, address.port), timeout=CONNECT_S)
-    try:
-        # small packets leave at once; waiting to fill them costs up to 40 ms each way
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _tls(address).wrap_socket(sock, server_hostname=address.host) if address.tls else sock
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _tls(address: Address) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(address.ca) if address.ca else None)
-    if not address.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _nothing(*_: Any) -> None:
-    """Sending is done by the loop."""
-
-
-def _drain(fd: int) -> None:
-    try:
-        while os.read(fd, 4096):
-            pass
-    except BlockingIOError:
-        return

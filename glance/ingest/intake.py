@@ -1,0 +1,142 @@
+"""A message into memory: devices and sensors it speaks of, newest values, samples for the next commit, marks for open pages."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from glance.ingest.catalog import Catalog
+from glance.ingest.pending import Pending
+from glance.ingest.tracks import Latest, Track
+from glance.ingest.upkeep import Upkeep
+from glance.mqtt.readings import Outcome, Reading
+
+LONGEST_TEXT = 255
+MAX_TS_MS = 4_102_444_800_000
+
+
+class Intake:
+    """Everything here happens under the catalog's lock and never waits.
+
+    `next_id` is the id of the next sample, `marks` the series that changed since they were last taken, `lost` counts readings
+    that could not be held.
+    """
+
+    def __init__(self, catalog: Catalog, pending: Pending, upkeep: Upkeep, next_id: int) -> None:
+        self._catalog = catalog
+        self._pending = pending
+        self._upkeep = upkeep
+        self.next_id = next_id
+        self.marks: set[int] = set()
+        self.lost = 0
+
+    def take_marks(self) -> set[int]:
+        """The series that changed since the last call."""
+        taken, self.marks = self.marks, set()
+        return taken
+
+    def take(self, outcome: Outcome, retained: bool, now: float) -> bool:
+        """Everything one message says; True where something of it has to be stored."""
+        catalog = self._catalog
+        before = self.next_id, catalog.changes, len(catalog.unsaved_series)
+        for rename in outcome.renamed:
+            catalog.learn_rename(rename, now)
+        for info in outcome.devices:
+            catalog.learn_device(info, retained, now)
+        for described in outcome.sensors:
+            was = catalog.find(described.device, described.sensor)
+            counted = was is not None and was.sensor.is_counter
+            catalog.learn_sensor(described, retained, now)
+            track = catalog.find(described.device, described.sensor)
+            if track is not None and track.sensor.is_counter and not counted and track.latest is not None:
+                self._upkeep.count_anew(track)
+        for hangs in outcome.bridged:
+            catalog.learn_bridge(hangs)
+        for said in outcome.liveness:
+            self.marks.update(track.sensor.id for track in catalog.learn_liveness(said, now))
+        for reading in outcome.readings:
+            self._read(reading, now)
+        for gone in outcome.removed:
+            catalog.learn_removal(gone, now)
+        return before != (self.next_id, catalog.changes, len(catalog.unsaved_series))
+
+    def _read(self, reading: Reading, now: float) -> None:
+        track = self._catalog.by_key.get((reading.device, reading.sensor))
+        if track is None or self._catalog.devices[track.sensor.device].ignored:
+            device, sensor = _writable(reading.device), _writable(reading.sensor)
+            track = self._catalog.track_for(device, sensor, reading.kind, reading.retained, now)
+            if track is None:
+                return
+        known = track.sensor
+        if known.kind != reading.kind or (reading.unit and known.unit != reading.unit) or known.removed_at is not None:
+            changed = replace(known, kind=reading.kind, unit=reading.unit or known.unit, removed_at=None)
+            self._catalog.put_sensor(track, changed)
+        value, text = _value_of(reading, track)
+        if value is None and text is None:
+            return
+        if reading.retained:
+            self._keep(track, reading, value, text)
+            return
+        self._catalog.heard_at[track.sensor.device] = now
+        track.hear(now)
+        if reading.repeat:
+            self._revive(track, now)
+            return
+        at = now if reading.at is None else reading.at
+        ts_ms = min(max(int(at * 1000), 0), MAX_TS_MS)
+        if self._pending.is_full:
+            self.lost += 1
+            number = -1
+        else:
+            number = self.next_id
+            self.next_id += 1
+            track.tail.append(number, ts_ms, value, text)
+            self._upkeep.unfolded += 1
+            self._pending.add_row((number, track.sensor.id, ts_ms, value, text))
+        if track.latest is None or track.latest.at is None or track.latest.retained or track.latest.at <= at:
+            track.latest = Latest(number, at, now, value, text)
+        if known.kept_value is not None or known.kept_text is not None:
+            kept = replace(track.sensor, kept_value=None, kept_text=None, kept_at=None)
+            self._catalog.put_sensor(track, kept, quietly=True)
+        self.marks.add(track.sensor.id)
+
+    def _revive(self, track: Track, now: float) -> None:
+        """The same value came once more on another topic: the sensor lives, there is no new sample."""
+        if track.latest is not None and not track.latest.retained:
+            track.latest = replace(track.latest, heard_at=now)
+
+    def _keep(self, track: Track, reading: Reading, value: float | None, text: str | None) -> None:
+        """A retained value fills the tile and is no sample; the same value again says nothing new."""
+        latest = track.latest
+        if latest is not None:
+            if (latest.value, latest.text) == (value, text):
+                return
+            if reading.at is not None and latest.at is not None and latest.at > reading.at:
+                return
+        track.latest = Latest(0, reading.at, None, value, text)
+        kept = replace(track.sensor, kept_value=value, kept_text=text, kept_at=reading.at)
+        self._catalog.put_sensor(track, kept, quietly=True)
+        self.marks.add(track.sensor.id)
+
+
+def _value_of(reading: Reading, track: Track) -> tuple[float | None, str | None]:
+    """A reading as (number, word)."""
+    raw = reading.value
+    if isinstance(raw, bool):
+        label = reading.label
+        return float(raw), _writable(label[:LONGEST_TEXT]) if label else None
+    if isinstance(raw, str):
+        return None, _writable(raw[:LONGEST_TEXT])
+    try:
+        value = float(raw)
+    except OverflowError:
+        return None, None
+    if not math.isfinite(value):
+        return None, None
+    correction = track.sensor.correction
+    return (value + correction if correction else value), None
+
+
+def _writable(text: str) -> str:
+    """Without lone surrogates, which no database stores."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
