@@ -78,18 +78,14 @@ class Mosquitto:
 class Publisher:
     """Publishes to a broker; `wait` returns once everything sent with QoS 1 is acknowledged."""
 
-    def __init__(
-        self, port: int, client_id: str = "publisher", *, tls: Any = None, user: str = "", password: str = ""
-    ) -> None:
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
+    def __init__(self, port: int, client_id: str = "publisher", *, tls: Any = None, protocol: int = paho.MQTTv5) -> None:
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol)
         self._client.max_inflight_messages_set(2000)
         self._client.max_queued_messages_set(0)
         self._connected = threading.Event()
         self._client.on_connect = lambda *_: self._connected.set()
         if tls is not None:
             self._client.tls_set_context(tls)
-        if user:
-            self._client.username_pw_set(user, password)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self._connected.wait(5), "the publisher could not connect"

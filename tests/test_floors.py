@@ -47,12 +47,11 @@ HOMES = {
     "sqlite3": ("glance.store",),
     "urllib3": ("glance.outbound",),
     "paho": ("glance.mqtt.client",),
-    "amqtt": ("glance.broker",),
     "gunicorn": ("glance.serve",),
 }
 # Heavy and rarely used: these, and nothing else, may be imported inside a function.
 LATE = {
-    "amqtt", "cryptography", "defusedxml", "feedparser", "icalendar", "jmespath", "jsonschema", "mistune", "nh3", "paho", "psutil",
+    "cryptography", "defusedxml", "feedparser", "icalendar", "jmespath", "jsonschema", "mistune", "nh3", "paho", "psutil",
     "recurring_ical_events", "zoneinfo",
 }  # fmt: skip
 

@@ -418,6 +418,58 @@ def test_readings_reach_memory_and_disk_through_the_runtime(tmp_path: Path, brok
     again.stop()
 
 
+def test_a_message_forces_the_fetch_of_a_widget(tmp_path: Path, broker: Mosquitto) -> None:
+    runtime = Runtime(Settings(data=tmp_path / "data", mqtt_url=broker.url))
+    asked: list[tuple[str, Any]] = []
+    runtime.refresher.get = lambda widget, **more: asked.append((widget.id, more))  # type: ignore[method-assign, assignment]
+    runtime.start()
+    runtime.dashboards.create("Home")
+    widget = runtime.placing.add("home", "clock", "Clock", {})
+    until(lambda: runtime.mqtt and runtime.mqtt.state.connected)
+    with Publisher(broker.port) as publisher:
+        publisher.send("glance/refresh/none", "")
+        publisher.send(f"glance/refresh/{widget.id}", "")
+        publisher.send(f"glance/refresh/{widget.id}", "")
+        publisher.wait()
+        until(lambda: asked)
+    runtime.stop()
+    assert asked == [(widget.id, {"force": True, "wait_s": 0.0})]
+
+
+def test_the_embedded_broker_takes_devices_and_ends_with_glance(tmp_path: Path) -> None:
+    runtime = Runtime(Settings(data=tmp_path / "data", mqtt_url="embedded"))
+    runtime.start()
+    until(lambda: runtime.mqtt and runtime.mqtt.state.connected)
+    assert runtime.broker is not None
+    with Publisher(runtime.broker.port) as publisher:
+        publisher.send("kitchen/temperature", "21.5 °C")
+        publisher.wait()
+        assert until(lambda: [device.id for device in runtime.devices.all()])
+    runtime.stop()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", runtime.broker.port)) != 0
+
+
+def test_without_a_broker_paho_is_not_even_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from glance.config import Settings; from glance.runtime import Runtime; "
+        f"r = Runtime(Settings(data=Path({str(tmp_path)!r}), mqtt_url='off')); r.start(); r.stop(); "
+        "print('paho' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
+
+
+def test_readiness_names_a_broker_that_was_asked_for_and_is_not_there(tmp_path: Path) -> None:
+    wanted = Runtime(Settings(data=tmp_path / "a", mqtt_url=f"mqtt://127.0.0.1:{free_port()}"))
+    wanted.start()
+    assert until(lambda: "Nothing listens" in (wanted.broker_fault() or ""))
+    wanted.stop()
+    off = Runtime(Settings(data=tmp_path / "b", mqtt_url="off"))
+    assert off.broker_fault() is None
+    off.stop()
+
+
 def test_nothing_is_lost_or_doubled_over_kill_9_and_a_restart_of_the_broker(tmp_path: Path, broker: Mosquitto) -> None:
     """20 sensors' readings go on while Glance is killed three times and the broker is restarted once."""
     data, total = tmp_path / "data", 3000

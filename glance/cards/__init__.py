@@ -14,9 +14,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from glance.cards import guard, lint
+from glance.cards.budget import BUDGET, MAX_TEXT, Budget, TooMuch
 from glance.cards.helpers import offered
 from glance.cards.marks import Icon, Marks
-from glance.cards.sandbox import BUDGET, MAX_TEXT, Budget, CardEnvironment, TooMuch
+from glance.cards.sandbox import CardEnvironment
 from glance.errors import GlanceError
 from glance.model import Widget
 

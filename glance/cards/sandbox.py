@@ -17,82 +17,38 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 from markupsafe import escape
 
+from glance.cards.budget import BUDGET, MAX_TEXT, Budget, TooMuch, bounded_text, within_bounds
 from glance.formats import NOTHING
 
-MAX_STEPS = 100_000
-MAX_WRITTEN = 2 * 1024 * 1024
-MAX_TEXT = 512 * 1024
 MAX_RANGE = 1000
 MAX_BITS = 4096
 # Names no template can write: what counts must not be within its reach.
-BUDGET = "<budget>"
 _COUNTED = "<counted>"
 _BOUNDED = "<bounded>"
 _WITHIN = "<within>"
+_STEPPED = "<stepped>"
 # `data.items` is a field, `data.items()` the method: in a call the method goes by a name that no field can have by accident.
 _CALLED = {f"<{name}>": name for name in ("get", "items", "keys", "values")}
 # Filters that write whatever they are given as text.
 _WRITING = "capitalize e escape forceescape lower string striptags title tojson trim truncate upper urlencode wordcount".split()
 # Filters that make much out of little, or that call what they are given by name.
-_NOT_OFFERED = ("batch", "slice", "center", "format", "filesizeformat", "indent", "pprint", "urlize", "wordwrap", "xmlattr", "attr")
-
-
-class TooMuch(Exception):
-    """A card that uses more than it may; the text says of what."""
-
-
-class Budget:
-    """What one rendering may still use."""
-
-    __slots__ = ("steps", "written")
-
-    def __init__(self) -> None:
-        self.steps = MAX_STEPS
-        self.written = MAX_WRITTEN
-
-    def step(self, count: int = 1) -> None:
-        """Count steps of loops; TooMuch when they run out."""
-        self.steps -= count
-        if self.steps < 0:
-            raise TooMuch(f"The card loops more than {MAX_STEPS} times.")
-
-    def write(self, count: int) -> None:
-        """Count characters written, also those into a variable; TooMuch when they run out."""
-        self.written -= count
-        if self.written < 0:
-            raise TooMuch("The card writes more than 2 MB on its way.")
+_NOT_OFFERED = (
+    "batch",
+    "slice",
+    "center",
+    "format",
+    "filesizeformat",
+    "indent",
+    "pprint",
+    "urlize",
+    "wordwrap",
+    "xmlattr",
+    "attr",
+)
 
 
 class Missing(ChainableUndefined):
     """A field that is not there: empty, false, and so is everything below it."""
-
-
-def within_bounds(value: Any) -> Any:
-    """The value, unless writing it would make a text beyond what a card may hold; looks no further than that."""
-    left, queue = MAX_TEXT, [value]
-    while queue:
-        part = queue.pop()
-        if isinstance(part, (str, bytes)):
-            left -= len(part)
-        elif isinstance(part, Mapping):
-            left -= 4 * len(part)
-            queue.extend(part.values() if left >= 0 else ())
-            queue.extend(part if left >= 0 else ())
-        elif isinstance(part, (list, tuple)):
-            left -= 2 * len(part)
-            queue.extend(part if left >= 0 else ())
-        else:
-            left -= 1
-        if left < 0:
-            raise TooMuch("The card makes a text longer than 512 KB.")
-    return value
-
-
-def bounded_text(value: Any) -> Any:
-    """The value, unless it is a text or list beyond what a card may hold."""
-    if isinstance(value, (str, bytes, list, tuple)) and len(value) > MAX_TEXT:
-        raise TooMuch("The card makes a text longer than 512 KB.")
-    return value
 
 
 @pass_context
@@ -146,6 +102,20 @@ def _body_size(node: nodes.For) -> int:
     return found
 
 
+@pass_context
+def _stepped(context: Context, value: Any) -> Any:
+    """One step, counted."""
+    budget = context.get(BUDGET)
+    if isinstance(budget, Budget):
+        budget.step()
+    return value
+
+
+def _step_at(line: int) -> nodes.Node:
+    """A statement that counts one step."""
+    return nodes.ExprStmt(nodes.Filter(nodes.Const(None), _STEPPED, [], [], None, None, lineno=line), lineno=line)
+
+
 class _Counting(NodeTransformer):
     """Puts counting filters around what loops go over and around joined texts; tells methods of dicts from fields."""
 
@@ -154,6 +124,20 @@ class _Counting(NodeTransformer):
         size = nodes.Const(_body_size(node), lineno=node.lineno)
         self.generic_visit(node)
         node.iter = nodes.Filter(node.iter, _COUNTED, [size], [], None, None, lineno=node.lineno)
+        if node.recursive:
+            node.body.insert(0, _step_at(node.lineno))
+        return node
+
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
+        """Each call of a macro is a step: two that call each other twice would never end."""
+        self.generic_visit(node)
+        node.body.insert(0, _step_at(node.lineno))
+        return node
+
+    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:
+        """Each call of a block is a step."""
+        self.generic_visit(node)
+        node.body.insert(0, _step_at(node.lineno))
         return node
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
@@ -180,7 +164,13 @@ class CardEnvironment(ImmutableSandboxedEnvironment):
         for name in _NOT_OFFERED:
             self.filters.pop(name, None)
         self.filters.update(
-            {_COUNTED: _counted, _BOUNDED: bounded_text, _WITHIN: within_bounds, "replace": _bounded_replace}
+            {
+                _COUNTED: _counted,
+                _STEPPED: _stepped,
+                _BOUNDED: bounded_text,
+                _WITHIN: within_bounds,
+                "replace": _bounded_replace,
+            }
         )
         self.filters["join"] = _bounded_join
         for name in _WRITING:

@@ -19,6 +19,7 @@ from glance.web import (
     pages,
     plain,
     problems,
+    ranges,
     settings,
     sockets,
     welcome,
@@ -42,7 +43,14 @@ def create_app(runtime: Runtime) -> Flask:
     for part in (pages, fragments, sockets, devices):
         part.init_app(app, runtime)
     api.init_app(app)
-    for blueprint in (plain.bp, settings.blueprint, images.bp, widget_socket.blueprint, ingest_socket.blueprint):
+    for blueprint in (
+        plain.bp,
+        settings.blueprint,
+        images.bp,
+        ranges.blueprint,
+        widget_socket.blueprint,
+        ingest_socket.blueprint,
+    ):
         app.register_blueprint(blueprint)
     app.extensions["glance.welcome"] = welcome.welcome
     return app

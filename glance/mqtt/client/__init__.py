@@ -165,7 +165,7 @@ class MqttClient:
         return False
 
     def _try(self) -> Literal["yes", "no", "other"]:
-        """Connect once. `other` = the protocol version seems not to be understood: the broker says so, or hangs up."""
+        """Connect once. `other` = the protocol version seems not to be understood: the broker says so, hangs up, or says nothing."""
         self._refusal, self._end_code, self._ended = None, None, False
         self._client, self._reader = peer.make(self._address, self._client_id, self._protocol)
         self._client.on_connect = self._on_connect
@@ -178,7 +178,7 @@ class MqttClient:
             return "yes"
         if self._refusal is not None:
             return "other" if self._refusal[0] == faults.PROTOCOL else "no"
-        return "other" if self._ended else "no"
+        return "other"
 
     def _why_not(self) -> str:
         if self._refusal is not None:

@@ -1,0 +1,194 @@
+"""Widgets on stored series: newest values, charts that grow by their newest point, liveness, and which link is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glance.config import Settings
+from glance.mqtt.readings import Liveness
+from glance.runtime import Runtime
+from glance.sources import kinds
+from glance.web.application import create_app
+from tests.ingest_parts import reading
+from tests.parts import Clock
+from tests.waiting import until
+
+
+class Home:
+    """A whole Glance without a broker; readings come in as by HTTP."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.runtime = Runtime(Settings(data=folder, auth="none", mqtt_url="off"), self.clock)
+        self.runtime.ingest.start()
+        self.runtime.dashboards.create("Home", slug="home")
+
+    def send(self, value: float | bool | str, sensor: str = "temperature", **more: Any) -> None:
+        self.runtime.ingest.submit([reading("greenhouse", sensor, value, **more)])
+
+    def add(self, slug: str, *sensors: str, device: str = "greenhouse", **source: Any) -> Any:
+        series = [{"device": device, "sensor": sensor} for sensor in sensors or ("temperature",)]
+        params = {"data_source": {"kind": "series", "series": series, **source}}
+        return self.runtime.placing.add("home", slug, slug, params)
+
+    def view(self, widget: Any) -> Any:
+        return self.runtime.refresher.peek([widget])[widget.id]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    made = Home(tmp_path)
+    yield made
+    made.runtime.stop()
+
+
+def test_series_is_a_kind_of_source_that_general_widgets_offer() -> None:
+    assert kinds()["series"].PICKABLE
+    assert not kinds()["series"].FETCHES
+
+
+def test_a_stat_shows_the_newest_value_with_unit_time_and_trend(home: Home) -> None:
+    widget = home.add("stat")
+    home.send(20.0, unit="°C")
+    home.clock.forward(60)
+    home.send(21.5, unit="°C")
+    found = home.view(widget)
+    assert (found.state, found.at) == ("live", home.clock())
+    assert (found.data["value"], found.data["unit"]) == (21.5, "°C")
+    assert found.data["trend"][-1] == [home.clock(), 21.5]
+
+
+def test_history_from_before_the_widget_existed_is_shown(home: Home) -> None:
+    for value in (1.0, 2.0, 3.0):
+        home.send(value)
+        home.clock.forward(60)
+    found = home.view(home.add("line-chart", range="1h"))
+    assert [point[1] for point in found.data["series"][0]["points"]] == [1.0, 2.0, 3.0]
+
+
+def test_a_new_sample_marks_the_widgets_that_show_it_and_no_others(home: Home) -> None:
+    shown, other = home.add("stat"), home.add("stat", "humidity")
+    home.send(1.0)
+    home.send(1.0, "humidity")
+    home.runtime.series.tick(home.clock())
+    mailbox = home.runtime.hub.subscribe()
+    mailbox.watch([shown.id, other.id])
+    home.send(2.0)
+    assert mailbox.take(2.0) == {shown.id}
+
+
+def test_a_sensor_that_appears_later_is_followed(home: Home) -> None:
+    widget = home.add("stat")
+    home.runtime.series.tick(home.clock())
+    mailbox = home.runtime.hub.subscribe()
+    mailbox.watch([widget.id])
+    home.send(1.0)
+    home.runtime.series.tick(home.clock())
+    home.send(2.0)
+    assert until(lambda: mailbox.take(1.0)) == {widget.id}
+
+
+def test_a_chart_is_not_read_anew_for_each_sample_its_newest_point_is_a_tail(home: Home) -> None:
+    widget = home.add("line-chart")
+    home.send(1.0)
+    home.clock.forward(5)
+    first = home.view(widget)
+    home.send(2.0)
+    second = home.view(widget)
+    assert second.version == first.version
+    assert second.tail is not None
+    assert second.tail.points == ((home.clock(), 2.0),)
+    home.clock.forward(120)
+    third = home.view(widget)
+    assert third.version != first.version
+    assert third.data["series"][0]["points"][-1][1] == 2.0
+
+
+def test_a_value_that_stopped_coming_turns_stale_by_itself(home: Home) -> None:
+    widget = home.add("stat")
+    home.send(1.0)
+    home.runtime.series.tick(home.clock())
+    mailbox = home.runtime.hub.subscribe()
+    mailbox.watch([widget.id])
+    live = home.view(widget)
+    assert live.state == "live"
+    home.clock.forward(live.expires_at - home.clock() + 1)
+    home.runtime.series.tick(home.clock())
+    assert mailbox.take(1.0) == {widget.id}
+    stale = home.view(widget)
+    assert (stale.state, stale.data["value"], stale.stale) == ("stale", 1.0, True)
+    assert "Nothing came for" in stale.sentence
+
+
+def test_a_device_whose_last_will_was_heard_is_offline_and_says_so(home: Home) -> None:
+    widget = home.add("stat")
+    home.send(1.0)
+    with home.runtime.ingest.catalog.lock:
+        home.runtime.ingest.catalog.learn_liveness(Liveness("greenhouse", "offline", False, False), home.clock())
+    found = home.view(widget)
+    assert (found.state, found.data["value"]) == ("offline", 1.0)
+    assert "last will" in found.sentence
+
+
+def test_words_and_switches_are_shown_as_words(home: Home) -> None:
+    home.send(True, "door")
+    home.send("heat", "mode")
+    assert home.view(home.add("stat", "door")).data["value"] == "On"
+    assert home.view(home.add("stat", "mode")).data["value"] == "heat"
+
+
+def test_a_table_has_a_row_for_each_sensor_with_its_state(home: Home) -> None:
+    home.send(20.0)
+    found = home.view(home.add("table", "temperature", "humidity"))
+    assert [(row["sensor"], row["value"], row["state"]) for row in found.data["rows"]] == [
+        ("temperature", 20.0, "live"),
+        ("humidity", None, "unknown"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("device", "sensor", "says"),
+    [
+        ("nobody", "x", "Nothing was ever heard of the device nobody"),
+        ("greenhouse", "x", "has never sent a sensor named x"),
+    ],
+)
+def test_a_widget_without_data_says_which_link_is_missing(home: Home, device: str, sensor: str, says: str) -> None:
+    home.send(1.0)
+    found = home.view(home.add("stat", sensor, device=device))
+    assert (found.state, found.has_data) == ("empty", False)
+    assert says in found.sentence
+
+
+def test_the_values_are_there_at_once_after_a_restart(home: Home, tmp_path: Path) -> None:
+    widget = home.add("stat")
+    home.send(7.0)
+    home.runtime.stop()
+    again = Runtime(Settings(data=tmp_path, auth="none", mqtt_url="off"), home.clock)
+    found = again.refresher.peek([again.widgets.get(widget.id)])[widget.id]
+    again.stop()
+    assert (found.data["value"], found.state) == (7.0, "live")
+
+
+def test_another_range_is_answered_as_points_with_the_newest_one(home: Home) -> None:
+    widget = home.add("line-chart")
+    home.send(1.0)
+    home.clock.forward(5)
+    home.view(widget)
+    home.send(2.0)
+    client = create_app(home.runtime).test_client()
+    answer = client.get(f"/widgets/{widget.id}/points?range=7d")
+    assert answer.json["series"][0]["points"][-1] == [home.clock(), 2.0]
+    assert client.get(f"/widgets/{widget.id}/points?range=9y").status_code == 422
+    other = home.runtime.placing.add("home", "notes", "Notes", {})
+    assert client.get(f"/widgets/{other.id}/points").status_code == 404
+
+
+def test_a_forced_refresh_of_a_series_widget_gives_what_is_there(home: Home) -> None:
+    widget = home.add("stat")
+    home.send(3.0)
+    assert home.runtime.refresher.get(widget, force=True).data["value"] == 3.0
