@@ -18,6 +18,8 @@ def main() -> int:
         listener = listen(settings)
         runtime = Runtime(settings)
         return serve(create_app(runtime), settings, on_ready=runtime.start, on_stop=runtime.stop, listener=listener)
+    except KeyboardInterrupt:
+        return 0
     except GlanceError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, SettingError) else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -10,6 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from glance.errors import SettingError
+
+# An origin as frame-ancestors takes it, also with * for the first part of the name or for the port; nothing that ends a directive.
+_ANCESTOR = re.compile(r"https?://(?:(?:\*\.)?[a-z0-9.-]+|\[[0-9a-f:]+\])(?::(?:\d{1,5}|\*))?", re.ASCII)
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT_IN_WIDGETS = ROOT / "widgets"
@@ -33,6 +37,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     public_url: str = ""
+    frame_ancestors: tuple[str, ...] = ()
     secret_key: str = ""
     raw_days: int = 7
     rollup_days: int = 400
@@ -79,6 +84,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=env.networks("TRUSTED_PROXIES"),
         allowed_hosts=env.items("ALLOWED_HOSTS"),
         public_url=env.url("PUBLIC_URL"),
+        frame_ancestors=env.ancestors("FRAME_ANCESTORS"),
         secret_key=env.text("SECRET_KEY", ""),
         raw_days=env.whole("RAW_DAYS", 7, 1, 36500),
         rollup_days=env.whole("ROLLUP_DAYS", 400, 1, 36500),
@@ -149,6 +155,17 @@ class _Env:
                 raise SettingError(
                     f"GLANCE_{name} must be a comma-separated list of addresses or networks such as 172.18.0.0/16."
                 ) from None
+        return found
+
+    def ancestors(self, name: str) -> tuple[str, ...]:
+        """Origins that may show Glance in a frame; `none` stands alone."""
+        found = self.items(name)
+        if not all(item in ("self", "none") or _ANCESTOR.fullmatch(item) for item in found) or (
+            "none" in found and len(found) > 1
+        ):
+            raise SettingError(
+                f"GLANCE_{name} must be none, or a comma-separated list of self and origins such as https://home.example.org:8123."
+            )
         return found
 
     def url(self, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from cronsim import CronSim, CronSimError
 from jinja2 import Environment, TemplateSyntaxError
 
-from glance import expressions, schemas, shapes
+from glance import expressions, guard, schemas, shapes
 
 DEFAULT_REFRESH_S = 300
 MAX_REFRESH_S = 366 * 86400
@@ -62,15 +62,17 @@ MANIFEST: dict[str, Any] = {
             "additionalProperties": False,
             "properties": {"default": _SIZE, "min": _SIZE},
         },
-        "params": {"type": "object"},
+        "params": {"type": "object", "properties": {"type": {"enum": ["object"]}}},
         "source": {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}},
         "data_schema": {"type": ["object", "boolean"]},
         "assets": {"type": "array", "items": {"type": "string", "pattern": "^[a-z-]{1,30}$"}},
         "frames": {"type": "array", "items": {"type": "string"}},
         "card_form": {"type": "boolean"},
+        "hosts": {"type": "array", "maxItems": guard.MAX_HOSTS, "items": {"type": "string", "minLength": 1, "maxLength": 260}},
         "example_params": {"type": "object"},
         "template": {"type": "string", "maxLength": 200_000},
         "style": {"type": "string", "maxLength": 100_000},
+        "server_code": {"type": "string", "minLength": 1, "maxLength": 100_000},
         "example": {},
     },
 }
@@ -103,7 +105,8 @@ class Definition:
     """A type of widget, checked and ready to use.
 
     `source` is the mapping of the manifest with its expressions as text; `version` identifies everything that is shown,
-    `fetch_part` (canonical JSON) only what decides the fetch. Sizes are (columns, rows).
+    `fetch_part` (canonical JSON) only what decides the fetch. Sizes are (columns, rows). `agreed` are the hosts that a
+    definition which is not trusted may ask (glance.guard says how they are written).
     """
 
     slug: str
@@ -135,6 +138,8 @@ class Definition:
     fetch_part: str
     row_version: int = 1
     manifest: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    agreed: tuple[str, ...] = ()
+    server_code: str | None = None
 
 
 def build(
@@ -147,6 +152,7 @@ def build(
     folder: Path | None = None,
     row_version: int = 1,
     checked: bool = False,
+    agreed: Sequence[str] = (),
 ) -> Definition:
     """Check a manifest (with `template`, `style` and `example` beside its own keys) and make the Definition.
 
@@ -165,6 +171,9 @@ def build(
     params = {"type": "object", "properties": {}, **manifest.get("params", {})}
     text = json.dumps(dict(manifest), sort_keys=True, default=str)
     fetch_part = {"source": source, "data_schema": manifest.get("data_schema"), "python": _code(folder, source["kind"])}
+    server_code = manifest.get("server_code")
+    if server_code is not None:
+        fetch_part["server_code"] = server_code
     return Definition(
         slug=slug,
         name=manifest["name"],
@@ -191,11 +200,18 @@ def build(
         origin=origin,
         trusted=origin == "folder",
         folder=folder,
-        version=hashlib.sha256(f"{slug}\n{text}\n{fetch_part['python']}".encode()).hexdigest()[:16],
+        version=hashlib.sha256(f"{slug}\n{text}\n{fetch_part['python']}{_written(agreed)}".encode()).hexdigest()[:16],
         fetch_part=json.dumps(fetch_part, sort_keys=True, separators=(",", ":")),
         row_version=row_version,
         manifest=dict(manifest),
+        agreed=tuple(agreed),
+        server_code=server_code,
     )
+
+
+def _written(agreed: Sequence[str]) -> str:
+    """The agreed hosts as part of what a version stands for; nothing where there are none."""
+    return "\n" + " ".join(sorted(agreed)) if agreed else ""
 
 
 def _code(folder: Path | None, kind: str) -> str | None:
@@ -224,6 +240,8 @@ def _faults(slug: str, manifest: Any, kinds: Mapping[str, ModuleType]) -> list[s
     found += _params_faults(manifest.get("params"), "params")
     found += _schedule_faults(manifest.get("schedule"))
     found += expressions.faults(manifest.get("frames"), ["params"], "frames")
+    found += _host_faults(manifest.get("hosts"))
+    found += _server_code_faults(manifest)
     if isinstance(manifest.get("data_schema"), Mapping):
         fault = schemas.schema_fault(manifest["data_schema"])
         found += [(f"data_schema.{fault[0]}".rstrip("."), fault[1])] if fault else []
@@ -241,7 +259,7 @@ def _source_faults(source: Mapping[str, Any], kinds: Mapping[str, ModuleType]) -
         return [("source.kind", f"is not a kind of source{hint}")]
     rest = {key: value for key, value in source.items() if key not in ("kind", "pick")}
     found = [(f"source.{path}".rstrip("."), sentence) for path, sentence in schemas.faults(kinds[kind].SCHEMA, rest)]
-    found += expressions.faults(rest, ["params"], "source")
+    found += expressions.faults(rest, ["params", "credential"], "source")
     picked = source.get("pick")
     if picked is not None and "{{" not in str(picked):
         found += [(f"source.{error.field}", error.message) for error in shapes.check_pick(picked, None)]
@@ -272,6 +290,21 @@ def _params_faults(params: Any, place: str) -> list[schemas.Fault]:
         for name in params.get("required", [])
         if name not in properties
     ]
+
+
+def _host_faults(hosts: Any) -> list[schemas.Fault]:
+    """What is wrong with the hosts that the manifest says it asks."""
+    if not isinstance(hosts, list):
+        return []
+    found = [(index, guard.host_fault(guard.written(host))) for index, host in enumerate(hosts) if isinstance(host, str)]
+    return [(f"hosts.{index}", fault) for index, fault in found if fault]
+
+
+def _server_code_faults(manifest: Mapping[str, Any]) -> list[schemas.Fault]:
+    """Code and its kind come together; its text is read only where it is run, in its cage."""
+    if manifest["source"]["kind"] == "code":
+        return [] if "server_code" in manifest else [("server_code", "is missing: source.kind is code")]
+    return [("server_code", "is only for source.kind code")] if "server_code" in manifest else []
 
 
 def _schedule_faults(schedule: Any) -> list[schemas.Fault]:

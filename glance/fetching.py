@@ -7,14 +7,15 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any, Protocol
 
-from glance import expressions, schemas, shapes, sources
+from glance import environment, expressions, guard, schemas, shapes, sources
 from glance.definition import Definition
 from glance.errors import FetchError, GlanceError, Invalid
 from glance.model import Exchange
-from glance.outbound import Mask
+from glance.outbound import Bound, Mask, Rules
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +27,32 @@ class TracingClient(sources.HttpClient, Protocol):
 
     exchanges: list[Exchange]
 
+    def lend(self, credential: Bound) -> None:
+        """Let requests from now on use one more credential."""
+
 
 class Outbound(Protocol):
     """What makes clients for fetches; glance.outbound.Outbound is one."""
 
-    def client(self, deadline: float, secrets: tuple[str, ...], now: Callable[[], float]) -> TracingClient:
-        """A client that ends at `deadline` (time.monotonic())."""
+    def client(
+        self, deadline: float, secrets: tuple[str, ...], now: Callable[[], float], rules: Rules
+    ) -> TracingClient:
+        """A client that ends at `deadline` (time.monotonic()) and keeps to `rules`."""
+
+
+class Vault(Protocol):
+    """Where credentials come from; glance.credentials.Credentials is one."""
+
+    def hand_out(self, name: str) -> Bound:
+        """The credential with this name; FetchError with a sentence where it cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A fetch that is ready to run: the kind's module, the source with expressions evaluated, lane and deadline (seconds)."""
+    """A fetch that is ready to run: the kind's module, the source with expressions evaluated, lane and deadline (seconds).
+
+    `rules` say whom it may ask and what with; `given` are values of the environment to be hidden like secrets.
+    """
 
     definition: Definition
     kind: ModuleType
@@ -44,6 +60,9 @@ class Plan:
     params: Mapping[str, Any]
     lane: str | None
     deadline_s: float
+    rules: Rules = Rules()
+    given: tuple[str, ...] = ()
+    vault: Vault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +77,65 @@ class Answer:
     raw: str | None = None
     answer: Any = None
     state: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def plan(definition: Definition, params: Mapping[str, Any], kinds: Mapping[str, ModuleType]) -> Plan:
+def plan(
+    definition: Definition, params: Mapping[str, Any], kinds: Mapping[str, ModuleType], vault: Vault | None = None
+) -> Plan:
     """Evaluate the source for these params; FetchError with a sentence where that fails."""
+    used: dict[str, Bound] = {}
+
+    def credential(name: str) -> str:
+        if vault is None:
+            raise FetchError("Credentials cannot be used here.", kind="source")
+        used[name] = vault.hand_out(name)
+        return used[name].mark
+
+    given: tuple[str, ...] = ()
     try:
         if definition.kind == "any":
             source = dict(params["data_source"])
         else:
-            source = expressions.render(
-                dict(definition.source), {"params": expressions.complete(params, definition.params)}
-            )
+            source, given = _evaluated(definition, params, credential)
     except (Invalid, KeyError) as error:
         raise FetchError(f"The source cannot be made from these params: {error}", kind="source") from error
+    if definition.server_code is not None:  # as it stands: what looks like an expression in it is the code's own
+        source["server_code"] = definition.server_code
     kind = kinds[source["kind"]]
-    return Plan(definition, kind, source, params, sources.lane(kind, source), sources.deadline_s(kind, source))
+    return Plan(
+        definition,
+        kind,
+        source,
+        params,
+        sources.lane(kind, source),
+        sources.deadline_s(kind, source),
+        rules(definition, params, tuple(used.values())),
+        given,
+        vault,
+    )
+
+
+def rules(definition: Definition, params: Mapping[str, Any], bound: tuple[Bound, ...] = ()) -> Rules:
+    """What a fetch of this definition for these params may do: folders may ask any host, the others those agreed to."""
+    if definition.trusted:
+        return Rules(definition.name, None, frozenset(), bound)
+    return Rules(definition.name, definition.agreed, guard.typed(params, definition.manifest), bound)
+
+
+def _evaluated(
+    definition: Definition, params: Mapping[str, Any], credential: Callable[[str], str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The source with its expressions and, for folders only, its `${NAME}`s; and the values of these that must be hidden."""
+    names = {
+        "params": expressions.complete(params, definition.params),
+        "credential": expressions.Offered(credential),
+    }
+    if not definition.trusted:
+        return expressions.render(dict(definition.source), names), ()
+    from_outside = environment.Variables()
+    marked = from_outside.mark(dict(definition.source))
+    return from_outside.fill(expressions.render(marked, names)), from_outside.hidden()
 
 
 def run(
@@ -86,7 +149,10 @@ def run(
 ) -> Answer:
     """Run it; never raises for a source's failure: that is in the answer's `error`."""
     began = time.monotonic()
-    client = outbound.client(began + ready.deadline_s, secrets, now)
+    secrets = (*secrets, *ready.given, *ready.rules.values())
+    mask = Mask(secrets)
+    client = outbound.client(began + ready.deadline_s, secrets, now, ready.rules)
+    lent: list[Bound] = []
     io = sources.SourceIO(
         http=client,
         params=ready.params,
@@ -96,6 +162,9 @@ def run(
         previous=previous,
         folder=ready.definition.folder,
         secrets=secrets,
+        permit=ready.rules.permit,
+        credential=partial(_lend, ready.vault, client, lent),
+        lent=lambda: tuple(one.value for one in lent),
     )
     raw: str | None = None
     answer: Any = None
@@ -103,13 +172,15 @@ def run(
     error: FetchError | None = None
     try:
         answer = ready.kind.fetch(ready.source, io)
+        mask = Mask((*secrets, *io.lent())) if lent else mask
         if answer is not sources.NOT_MODIFIED:
-            raw = masked(_text(answer), secrets)
+            answer = _hidden(mask, answer)
+            raw = mask.text(_text(answer))
             data = _checked(ready, answer)
     except FetchError as failure:
         error = failure
     except GlanceError as failure:
-        error = FetchError(failure.sentence, kind="source")
+        error = FetchError(mask.text(failure.sentence), kind="source")
     except Exception as failure:  # the source boundary: whatever a kind's library raises becomes a sentence
         log.exception("The source of %s failed in an unexpected way.", ready.definition.slug)
         error = FetchError(
@@ -124,7 +195,18 @@ def run(
         raw=raw,
         answer=None if answer is sources.NOT_MODIFIED else answer,
         state=io.state,
+        notes=tuple(io.notes),
     )
+
+
+def _lend(vault: Vault | None, client: TracingClient, lent: list[Bound], name: str) -> str:
+    """Hand a credential out to a fetch that asks for it while it runs; what it gets is the word that stands for it."""
+    if vault is None:
+        raise FetchError("Credentials cannot be used here.", kind="source")
+    credential = vault.hand_out(name)
+    client.lend(credential)
+    lent.append(credential)
+    return credential.mark
 
 
 def check(definition: Definition, data: Any) -> None:
@@ -143,10 +225,12 @@ def check(definition: Definition, data: Any) -> None:
             raise FetchError(f"The answer does not fit: {place or 'it'} {sentence}.", kind="schema")
 
 
-def masked(text: str, secrets: tuple[str, ...]) -> str:
-    """The text with every secret replaced by dots, also where it is escaped as JSON does."""
-    escaped = tuple(json.dumps(secret)[1:-1] for secret in secrets)
-    return Mask((*secrets, *escaped)).text(text)
+def _hidden(mask: Mask, answer: Any) -> Any:
+    """The answer without the secrets that the upstream sent back; what is no plain JSON is refused later, with a sentence."""
+    try:
+        return mask.data(answer)
+    except (TypeError, ValueError, RecursionError):
+        return answer
 
 
 def _checked(ready: Plan, answer: Any) -> Any:
@@ -168,7 +252,15 @@ def _checked(ready: Plan, answer: Any) -> Any:
 
 
 def _text(answer: Any) -> str:
+    """The beginning of an answer as it is shown; the rest is not even written, because it may be 5 MB."""
+    found: list[str] = []
+    left = RAW_LIMIT
     try:
-        return json.dumps(answer, indent=1, ensure_ascii=False)[:RAW_LIMIT]
+        for part in json.JSONEncoder(indent=1, ensure_ascii=False).iterencode(answer):
+            found.append(part)
+            left -= len(part)
+            if left <= 0:
+                break
+        return "".join(found)[:RAW_LIMIT]
     except (TypeError, ValueError, RecursionError):
         return str(type(answer).__name__)

@@ -125,21 +125,28 @@ class Hub:
             for each in follows:
                 self._followers.setdefault(each, set()).add(widget_id)
 
-    def mark_series(self, series: Iterable[int]) -> None:
+    def mark_series(self, series: Iterable[int], *, widgets: bool = True, listeners: bool = True) -> None:
         """These series have new samples: tell the widgets that follow them, and those who listen to them."""
         with self._lock:
             if not self._followers and not self._listeners:
                 return
-            widgets: set[str] = set()
+            followers: set[str] = set()
             boxes: dict[Mailbox, list[str]] = {}
             for each in series:
-                widgets |= self._followers.get(each, frozenset())
-                for box in self._listeners.get(each, ()):
+                followers |= self._followers.get(each, frozenset()) if widgets else frozenset()
+                for box in self._listeners.get(each, ()) if listeners else ():
                     boxes.setdefault(box, []).append(f"{SERIES}{each}")
         for box, names in boxes.items():
             box.mark(names)
-        if widgets:
-            self.mark(widgets)
+        if followers:
+            self.mark(followers)
+
+    def stir(self) -> None:
+        """Wake every mailbox without a mark, so that each socket looks at once whether it may still be open."""
+        with self._lock:
+            boxes = list(self._boxes)
+        for box in boxes:
+            box.mark(())
 
     def watched(self) -> set[str]:
         """Every widget that is open on some page."""

@@ -21,7 +21,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A page of widgets. `version` grows by one with each change of it or its layout (the ETag)."""
+    """A page of widgets. `version` grows by one with each change of it or its layout (the ETag).
+
+    `public_address` is where it is (or was last) public, /p/<public_address>; it counts only while `is_public`.
+    """
 
     id: int
     slug: str
@@ -35,6 +38,7 @@ class Dashboard:
     version: int
     created_at: float
     updated_at: float
+    public_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def _data_source(prop: Mapping[str, Any], value: Any, forms: Forms) -> dict[str,
         "required": ["kind", *form.get("required", [])],
         "properties": {**base, **form.get("properties", {}), "pick": PICK},
         "additionalProperties": False,
+        **({"anyOf": form["anyOf"]} if "anyOf" in form else {}),
     }
 
 

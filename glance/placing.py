@@ -9,7 +9,7 @@ from typing import Any
 from glance.definition import MAX_REFRESH_S, Definition, cron_fault
 from glance.errors import FieldError, Invalid
 from glance.live import Hub
-from glance.model import Place, Widget
+from glance.model import Dashboard, Place, Widget
 from glance.params import parse, put_secrets, resolved, secret_paths, take_secrets
 from glance.refresh import Refresher
 from glance.registry import Registry
@@ -117,6 +117,22 @@ class Placing:
         retimed = (widget.refresh_interval, widget.schedule) != (before.refresh_interval, before.schedule)
         self._refresher.widget_changed(widget, retimed=retimed)
         return widget
+
+    def arrange(self, slug: str, layout: Sequence[Mapping[str, Any]], if_version: int | None = None) -> Dashboard:
+        """Move widgets of a dashboard, all or nothing; entries are {id, x, y, w, h}. Invalid names each faulty entry."""
+        widgets = self._widgets.many([entry["id"] for entry in layout])
+        errors: list[FieldError] = []
+        for number, entry in enumerate(layout):
+            widget = widgets.get(entry["id"])
+            definition = self._definitions.find(widget.custom_widget) if widget else None
+            for side, least in zip("wh", definition.size_min if definition else (), strict=False):
+                if entry[side] < least:
+                    errors.append(FieldError(f"layout.{number}.{side}", f"must be at least {least}"))
+        if errors:
+            raise Invalid("The layout does not fit; nothing was moved.", errors)
+        arranged = self._dashboards.set_layout(slug, layout, if_version)
+        self._hub.mark_page(slug)
+        return arranged
 
     def remove(self, widget_id: str, if_version: int | None = None) -> Widget:
         """Delete a widget with everything of its; returns what it was."""

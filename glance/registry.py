@@ -6,12 +6,13 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from glance import guard
 from glance.definition import Definition, ManifestFault, build
 from glance.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from glance.folders import Broken, Check, Folders, broken_by, sentence_of
@@ -22,6 +23,8 @@ from glance.store.widgets import Widgets
 log = logging.getLogger(__name__)
 
 WATCH_EVERY_S = 2.0
+# Given code, the line and text of what keeps it from being read.
+CheckCode = Callable[[str], "tuple[int | None, str] | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,14 @@ class Registry:
         rows: CustomWidgets,
         widgets: Widgets,
         check_template: Check | None = None,
+        check_code: CheckCode | None = None,
         on_change: Callable[[set[str]], None] | None = None,
     ) -> None:
         self._folders = Folders(folders, kinds, check_template)
         self._kinds = kinds
         self._rows = rows
         self._widgets = widgets
+        self._check_code = check_code
         self._on_change = on_change
         self._known = _Known({}, {})
         self._read: list[tuple[Path, str]] = []
@@ -95,7 +100,16 @@ class Registry:
         fault = self._folders.template_fault(definition)
         if fault:
             raise Invalid("The manifest does not fit.", [FieldError("template", str(fault))])
+        self._read_code(definition)
         return definition
+
+    def _read_code(self, definition: Definition) -> None:
+        """Invalid where its code cannot be read; while code is off, that comes out when it first runs."""
+        found = self._check_code(definition.server_code) if self._check_code and definition.server_code else None
+        if found:
+            line, text = found
+            sentence = f"line {line}: {text}" if line else text
+            raise Invalid(f"The code cannot be read: {sentence}.", [FieldError("server_code", sentence)])
 
     def save(
         self,
@@ -103,8 +117,12 @@ class Registry:
         slug: str | None = None,
         if_version: int | None = None,
         replace_it: bool = False,
+        agreed: Sequence[str] = (),
     ) -> Definition:
-        """Store a manifest that came through the API; without a slug one is made from its name."""
+        """Store a manifest that came through the API; without a slug one is made from its name.
+
+        `agreed` are hosts that the owner lets it ask, beside those that he agreed to before.
+        """
         with self._lock:
             wanted = slug or self._free_slug(slug_of(str(manifest.get("name") or "widget")))
             current = {row.slug: row for row in self._rows.all()}.get(wanted)
@@ -113,9 +131,19 @@ class Registry:
             if current and replace_it and current.origin == "folder":
                 raise Conflict("This custom widget comes from a folder: change it there.")
             self.check(wanted, manifest)
-            self._rows.put_api(wanted, manifest, if_version)
+            before = agreed_by(current) if current and current.origin == "api" else ()
+            self._rows.put_api(wanted, manifest, if_version, list(dict.fromkeys([*before, *agreed])))
             self.rescan()
             return self.get(wanted)
+
+    def agree(self, slug: str, hosts: Sequence[str]) -> Definition:
+        """Let a definition of the API ask these hosts and no others; Conflict for one from a folder, which may ask any."""
+        with self._lock:
+            if self.get(slug).trusted:
+                raise Conflict("This custom widget comes from a folder, which is trusted: it may ask every host.")
+            self._rows.agree(slug, hosts)
+            self.rescan()
+            return self.get(slug)
 
     def delete(self, slug: str, with_widgets: bool = False) -> None:
         """Delete a definition of the API (or the row of a missing folder); Conflict names the widgets that use it."""
@@ -224,7 +252,9 @@ class Registry:
 
     def _add_api(self, row: CustomWidgetRow, definitions: dict[str, Definition], broken: dict[str, Broken]) -> None:
         try:
-            definitions[row.slug] = build(row.slug, row.manifest, self._kinds, row_version=row.version)
+            definitions[row.slug] = build(
+                row.slug, row.manifest, self._kinds, row_version=row.version, agreed=agreed_by(row)
+            )
         except ManifestFault as fault:
             broken[row.slug] = Broken(
                 row.slug, row.name, None, sentence_of(fault.faults[0]), None, [], "broken", row.updated_at, fault.faults
@@ -238,6 +268,18 @@ class Registry:
 def manifest_of(definition: Definition) -> dict[str, Any]:
     """The manifest of a definition as the API shows it, with template, style and example."""
     return dict(json.loads(json.dumps(definition.manifest)))
+
+
+def agreed_by(row: CustomWidgetRow) -> tuple[str, ...]:
+    """The hosts that a definition of the API may ask; what was made before this was asked may ask those it names."""
+    return tuple(guard.named(row.manifest or {})) if row.hosts is None else row.hosts
+
+
+def waiting(definition: Definition) -> list[str]:
+    """The hosts that a definition names and nobody has agreed to yet; none for one from a folder."""
+    if definition.trusted:
+        return []
+    return [host for host in guard.named(definition.manifest) if not guard.covers(definition.agreed, host)]
 
 
 def _changed(before: _Known, after: _Known) -> set[str]:

@@ -12,7 +12,9 @@ from glance import sources
 from glance.broker import EmbeddedBroker
 from glance.cards import CardRenderer
 from glance.config import Settings
-from glance.errors import FetchError, NotFound
+from glance.credentials import Credentials
+from glance.derived import Derivations
+from glance.errors import FetchError, GlanceError, NotFound
 from glance.icons import Icons
 from glance.images import Images
 from glance.ingest import Ingest, Keeping
@@ -27,14 +29,18 @@ from glance.refresh import Refresher
 from glance.registry import Registry
 from glance.secretbox import SecretBox
 from glance.series import Series
+from glance.sources.code import CodeKind
 from glance.standings import Standings
 from glance.store.cache import Cache
 from glance.store.custom_widgets import CustomWidgets
 from glance.store.dashboards import Dashboards
 from glance.store.db import Database
+from glance.store.derived import DerivedRows
 from glance.store.owner import Owner
 from glance.store.preferences import Preferences
+from glance.store.tokens import Tokens
 from glance.store.widgets import Widgets
+from glance.widget_code import WidgetCode
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +53,16 @@ class Runtime:
         self._state = "new"
         self.settings = settings
         self.clock = clock
-        self.kinds = sources.kinds()
         self.db = Database(settings.data)
         self.preferences = Preferences(self.db)
+        self.code = WidgetCode(self.preferences)
+        self.kinds = {**sources.kinds(), "code": CodeKind(self.code)}
         self.dashboards = Dashboards(self.db, clock)
         self.widgets = Widgets(self.db, clock)
         self.owner = Owner(self.db, clock, settings.password)
+        self.tokens = Tokens(self.db, clock)
         self.secretbox = SecretBox(settings.data, settings.secret_key)
+        self.credentials = Credentials(self.db, self.secretbox, clock)
         self.hub = Hub()
         self.outbound = Outbound()
         base = urlsplit(settings.public_url).path.rstrip("/")
@@ -72,6 +81,7 @@ class Runtime:
             CustomWidgets(self.db, clock),
             self.widgets,
             check_template=self.cards.check,
+            check_code=self.code.fault_of,
             on_change=self._definitions_changed,
         )
         self.refresher = Refresher(
@@ -83,6 +93,7 @@ class Runtime:
             hub=self.hub,
             kinds=self.kinds,
             clock=clock,
+            vault=self.credentials,
         )
         self.placing = Placing(
             db=self.db,
@@ -110,11 +121,15 @@ class Runtime:
         self.series = Series(
             self.ingest,
             self.widgets,
+            self.definitions.find,
             self.standings.of_sensor,
+            self.standings.of_device,
             self.hub,
             lambda: self.mqtt is not None and self.mqtt.state.connected,
         )
         self.refresher.look_with("series", self.series)
+        self.derived = Derivations(DerivedRows(self.db), self.ingest, self.hub, clock)
+        self.standings.inputs = self.derived.inputs_of
         self.started_at = clock()
 
     def _mqtt_client(self) -> MqttClient | None:
@@ -139,9 +154,11 @@ class Runtime:
             if self._state != "new":
                 return
             self._state = "running"
+        self._look_for_lost_secrets()
         self.definitions.start()
         self.refresher.start()
         self.ingest.start()
+        self.derived.start()
         if self.broker is not None:
             self.broker.start()
         if self.mqtt is not None:
@@ -160,6 +177,7 @@ class Runtime:
         self.definitions.stop()
         self.refresher.refuse()
         self.asked.stop()
+        self.derived.stop()
         if self.mqtt is not None:
             self.mqtt.refuse()
         self.ingest.stop()
@@ -168,6 +186,7 @@ class Runtime:
         if self.broker is not None:
             self.broker.stop()
         self.outbound.close()
+        self.code.close()
         self.refresher.stop()
         self.db.close()
         log.info("Stopped.")
@@ -178,6 +197,7 @@ class Runtime:
             "refresher": self.refresher.is_alive(),
             "definitions": self.definitions.is_alive(),
             "ingest": self.ingest.is_alive(),
+            "derived": self.derived.is_alive(),
             "mqtt": self.mqtt is None or self.mqtt.is_alive(),
         }
         return {name: "its thread ended" for name, lives in alive.items() if not lives}
@@ -190,6 +210,13 @@ class Runtime:
         if state.connected or not (state.given or self.mqtt.ever_connected):
             return None
         return state.sentence or f"The connection to the broker at {state.address} is being made."
+
+    def _look_for_lost_secrets(self) -> None:
+        """Name in the log the secrets that cannot be read; whatever is wrong with the key keeps nothing else from starting."""
+        try:
+            self.credentials.report_lost()
+        except GlanceError as error:
+            log.error("The secrets cannot be looked at: %s", error.sentence)
 
     def _refresh(self, widget_id: str) -> None:
         """Force a fetch that was asked for through the broker; the answer comes behind, by a mark on the hub."""

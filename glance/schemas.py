@@ -23,6 +23,10 @@ TYPES = {
     "null": "null",
 }
 MAX_FAULTS = 20
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef", "$id")
+# Keywords that hold data rather than schemas, and those whose keys are names of fields.
+_VALUES = ("default", "const", "enum", "examples")
+_NAMING = ("properties", "patternProperties", "dependentSchemas", "dependentRequired", "$defs", "definitions")
 
 
 def faults(schema: Mapping[str, Any], value: Any) -> list[Fault]:
@@ -43,6 +47,28 @@ def schema_fault(schema: Mapping[str, Any]) -> Fault | None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return _path(error.path), _wrong(str(error.path[-1]) if error.path else "", str(error.validator))
+    return _reference(schema, ())
+
+
+def _reference(schema: Any, place: tuple[Any, ...], *, names: bool = False) -> Fault | None:
+    """The first reference in a schema: it may point to another host, to a file of this computer, or to itself for ever.
+
+    `names` = the keys here are the names of fields, not keywords.
+    """
+    if isinstance(schema, list):
+        parts: Iterable[tuple[Any, Any]] = enumerate(schema)
+    elif isinstance(schema, Mapping):
+        parts = schema.items()
+    else:
+        return None
+    for key, part in parts:
+        if key in _REFERENCES and not names:
+            return _path((*place, key)), "is not offered: write the schema out in its place"
+        if key in _VALUES and not names:
+            continue
+        found = _reference(part, (*place, key), names=key in _NAMING and not names)
+        if found:
+            return found
     return None
 
 
@@ -64,11 +90,13 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 @lru_cache(maxsize=256)
 def _validator(schema_text: str) -> Any:
     from jsonschema import Draft202012Validator, FormatChecker  # late: see above
+    from referencing import Registry
 
     checker = FormatChecker(formats=())
     for name, fits in FORMATS.items():
         checker.checks(name)(lambda value, fits=fits: not isinstance(value, str) or fits(value))
-    return Draft202012Validator(json.loads(schema_text), format_checker=checker)
+    # An empty registry: nothing is ever fetched for a schema.
+    return Draft202012Validator(json.loads(schema_text), format_checker=checker, registry=Registry())
 
 
 def _is_url(text: str) -> bool:
@@ -118,6 +146,9 @@ def _say(error: Any) -> list[Fault]:
         known = error.schema.get("properties", {})
         extra = [name for name in error.instance if name not in known]
         return [(f"{path}.{name}".lstrip("."), _unknown(name, known)) for name in extra]
+    if error.validator == "anyOf" and all(list(one) == ["required"] for one in limit):
+        names = [one["required"][0] for one in limit]
+        return [(f"{path}.{names[0]}".lstrip("."), f"is missing; {' or '.join(names[1:])} would do too")]
     if error.validator in ("anyOf", "oneOf"):
         return [(path, "does not have one of the possible forms")]
     return [(path, _sentence(error.validator, limit, error.schema))]

@@ -5,14 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import os
 import secrets
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from glance.errors import GlanceError, SettingError
 
+log = logging.getLogger(__name__)
+
 KEY_FILE = "secret.key"
+LEAST_BYTES = 32
+MAX_BYTES = 4096
+# The first byte of a ciphertext that begins with the mark of its key; those of Fernet itself begin with a letter.
+_MARKED = b"\x01"
+_MARK_BYTES = 9
 
 
 class SecretLost(GlanceError):
@@ -28,19 +38,25 @@ class SecretBox:
     def __init__(self, folder: Path, key: str = "") -> None:
         self._folder = folder
         self._given = key
+        self._lock = threading.Lock()
         self._material: bytes | None = None
         self._fernet: Any = None
 
     def encrypt(self, text: str) -> bytes:
-        """The text as ciphertext."""
-        return bytes(self._box().encrypt(text.encode("utf-8", "surrogatepass")))
+        """The text as ciphertext, which says which key made it."""
+        return self._mark() + bytes(self._box().encrypt(text.encode("utf-8", "surrogatepass")))
+
+    def can_read(self, ciphertext: bytes) -> bool:
+        """Whether the present key made it, told by its mark alone; True for the ciphertexts of old that have none."""
+        return ciphertext[:1] != _MARKED or ciphertext.startswith(self._mark())
 
     def decrypt(self, ciphertext: bytes) -> str:
         """The text again; SecretLost where the key is another one."""
         from cryptography.fernet import InvalidToken  # late: only where there are secrets
 
+        token = ciphertext[_MARK_BYTES:] if ciphertext[:1] == _MARKED else ciphertext
         try:
-            return str(self._box().decrypt(ciphertext).decode("utf-8", "surrogatepass"))
+            return str(self._box().decrypt(token).decode("utf-8", "surrogatepass"))
         except InvalidToken as error:
             raise SecretLost(
                 "A stored secret cannot be read: the key in GLANCE_SECRET_KEY or secret.key is not the one it was stored with. Enter it again."
@@ -61,23 +77,58 @@ class SecretBox:
             self._fernet = Fernet(base64.urlsafe_b64encode(self._key(b"credentials")))
         return self._fernet
 
+    def _mark(self) -> bytes:
+        """The mark of the present key at the start of a ciphertext; it tells nothing about the key."""
+        return _MARKED + self._key(b"mark")[: _MARK_BYTES - 1]
+
     def _key(self, purpose: bytes) -> bytes:
-        if self._material is None:
-            self._material = self._given.encode() if self._given else self._from_file()
+        with self._lock:
+            if self._material is None:
+                self._material = self._given.encode() if self._given else self._from_file()
         return hashlib.blake2b(purpose, key=hashlib.sha256(self._material).digest(), digest_size=32).digest()
 
     def _from_file(self) -> bytes:
         path = self._folder / KEY_FILE
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            material = path.read_bytes().strip()
-            if len(material) < 32:
-                raise SettingError(
-                    f"{path} is damaged: put its copy back, or move it away and enter every secret again."
-                ) from None
+        material = _read(path)
+        if material is None:
+            return _made(path)
+        if len(material) >= LEAST_BYTES:
             return material
+        aside = path.with_name(f"{KEY_FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        try:
+            path.rename(aside)
+        except OSError as error:
+            raise SettingError(
+                f"{path} is damaged and cannot be moved away ({error.strerror}): put its copy back, or delete it and "
+                "enter every secret again."
+            ) from error
+        log.warning(
+            "%s is damaged. It was moved to %s and a new key was made: secrets must be entered again, unless you put "
+            "a copy of the old file back and restart. Nothing else is lost.",
+            path,
+            aside.name,
+        )
+        return _made(path)
+
+
+def _read(path: Path) -> bytes | None:
+    """What a key file holds, without white space around it; nothing where it cannot be read, None where there is none."""
+    try:
+        return path.read_bytes()[:MAX_BYTES].strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("%s cannot be read: %s", path, error.strerror)
+        return b""
+
+
+def _made(path: Path) -> bytes:
+    """A new key in its file, which only its owner may read."""
+    material = secrets.token_hex(32).encode()
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
-            material = secrets.token_hex(32).encode()
             file.write(material)
-        return material
+    except OSError as error:
+        raise SettingError(f"{path} cannot be written: {error.strerror}; check who owns the data folder.") from error
+    return material

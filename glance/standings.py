@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from glance.ingest import Ingest
 from glance.ingest.buckets import LEAST_GAP_S
@@ -11,6 +12,8 @@ from glance.ingest.tracks import Track
 from glance.mqtt.client import BrokerState
 from glance.store.devices import Device, Sensor
 
+BETTER = ("live", "unknown", "stale", "asleep", "offline", "removed")
+
 
 class Standings:
     """Judges devices and sensors; `broker` gives the state of the connection, None where Glance runs without one."""
@@ -18,6 +21,8 @@ class Standings:
     def __init__(self, ingest: Ingest, broker: Callable[[], BrokerState | None]) -> None:
         self._ingest = ingest
         self._broker = broker
+        # the sensors that a derived one is worked out of; set by the runtime
+        self.inputs: Callable[[Sensor], Sequence[Sensor]] = lambda _sensor: ()
 
     def of_device(self, device: Device, now: float) -> tuple[Standing, float | None]:
         """By its bridge, its last will, and its silence measured by its most talkative sensor; and when it last sent something."""
@@ -29,7 +34,17 @@ class Standings:
         return self._judge(device, False, seen_at, seen_at, longest, min(gaps, default=None), now), seen_at
 
     def of_sensor(self, sensor: Sensor, now: float) -> Standing:
-        """How a value stands."""
+        """How a value stands; a derived one no better than the worst of what it is worked out of."""
+        found = self._of_own(sensor, now)
+        for below in self.inputs(sensor):
+            under = self.of_sensor(below, now)
+            if BETTER.index(under.state) > BETTER.index(found.state):
+                found = replace(under, sentence=f"{below.title[:1].upper()}{below.title[1:]}: {under.sentence}")
+            elif found.stale_at is not None and under.stale_at is not None:
+                found = replace(found, stale_at=min(found.stale_at, under.stale_at))
+        return found
+
+    def _of_own(self, sensor: Sensor, now: float) -> Standing:
         track = self._ingest.catalog.tracks.get(sensor.id)
         latest = track.latest if track else None
         heard_at = latest.heard_at if latest else None

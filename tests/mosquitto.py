@@ -75,10 +75,21 @@ class Mosquitto:
         self.stop()
 
 
+def end(client: paho.Client) -> None:
+    """Disconnect a paho client and leave nothing open."""
+    client.disconnect()
+    client.loop_stop()
+    sock = client.socket()
+    if sock is not None:
+        sock.close()
+
+
 class Publisher:
     """Publishes to a broker; `wait` returns once everything sent with QoS 1 is acknowledged."""
 
-    def __init__(self, port: int, client_id: str = "publisher", *, tls: Any = None, protocol: int = paho.MQTTv5) -> None:
+    def __init__(
+        self, port: int, client_id: str = "publisher", *, tls: Any = None, protocol: int = paho.MQTTv5
+    ) -> None:
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol)
         self._client.max_inflight_messages_set(2000)
         self._client.max_queued_messages_set(0)
@@ -105,8 +116,7 @@ class Publisher:
 
     def close(self) -> None:
         """Say goodbye."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
     def __enter__(self) -> Publisher:
         return self

@@ -29,6 +29,7 @@ def test_a_dashboard_is_made_from_a_title_alone(site: Site) -> None:
         "is_default": True,
         "is_template": False,
         "is_public": False,
+        "public_address": None,
         "settings": {},
         "created_at": "",
         "updated_at": "",
@@ -193,3 +194,12 @@ def test_a_duplicate_has_widgets_of_its_own(site: Site) -> None:
     named = site.post("/api/dashboards/home/duplicate", {"title": "Tried out"})
     assert (named.json["title"], named.json["slug"]) == ("Tried out", "tried-out")
     problem(site.post("/api/dashboards/home/duplicate", data=b"{bad", content_type="application/json"), 400)
+
+
+def test_a_layout_below_the_least_size_of_a_widget_moves_nothing(site: Site) -> None:
+    slug = site.dashboard("Tight")
+    first, second = (site.widget("pushed", dashboard=slug) for _ in range(2))
+    before = site.get(f"/api/widgets/{second}").json["position"]
+    layout = [{"id": second, "x": 7, "y": 9, "w": 3, "h": 4}, {"id": first, "x": 1, "y": 1, "w": 1, "h": 1}]
+    assert fields(site.put(f"/api/dashboards/{slug}/layout", {"layout": layout})) == {"layout.1.w", "layout.1.h"}
+    assert site.get(f"/api/widgets/{second}").json["position"] == before

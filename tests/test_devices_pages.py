@@ -135,6 +135,8 @@ def test_only_what_changed_is_sent_and_nothing_where_nothing_did(pages: Pages) -
     assert ">32</b>" in changed.text
     assert changed.text.count("hx-swap-oob") == 1
     assert "climate" not in changed.text
+    assert "data-keep" in changed.text
+    assert "data-keep" not in pages.get("/devices?part=rows", **{"Glance-Lines": "1"}).text
 
 
 def test_a_new_device_brings_the_whole_list(pages: Pages) -> None:

@@ -21,6 +21,7 @@ from glance.config import Settings
 from glance.icons import Icons
 from glance.store.db import Database
 from glance.store.owner import KEEP_S, TOUCH_EVERY_S, Owner
+from glance.store.tokens import Tokens
 from glance.web import assets, door, problems
 from glance.web.door.guard import Door, safe_next
 from glance.web.door.hosts import Hosts
@@ -53,7 +54,8 @@ class House:
         self.settings = Settings(data=folder, **settings)
         self.db = Database(folder)
         self.owner = Owner(self.db, self.clock, self.settings.password)
-        self.app = _app(self.settings, self.owner)
+        self.tokens = Tokens(self.db, self.clock)
+        self.app = _app(self.settings, self.owner, self.tokens)
         self.door: Door = self.app.extensions["glance.door"]
         self.door.clock = self.clock
 
@@ -69,8 +71,8 @@ class House:
         return client
 
 
-def _app(settings: Settings, owner: Owner) -> Flask:
-    runtime: Any = SimpleNamespace(settings=settings, owner=owner)
+def _app(settings: Settings, owner: Owner, tokens: Tokens) -> Flask:
+    runtime: Any = SimpleNamespace(settings=settings, owner=owner, tokens=tokens)
     app = Flask("glance.web", template_folder=str(assets.FOLDER.parent / "templates"), static_folder=None)
     assets.install(app, Icons())
     door.init_app(app, runtime)

@@ -15,25 +15,25 @@ STOREYS = (
     ("glance", "glance.errors"),
     ("glance.config", "glance.model"),
     (
-        "glance.addresses", "glance.fields", "glance.formats", "glance.http_form", "glance.icons", "glance.logs", "glance.mqtt",
-        "glance.mqtt.readings", "glance.parallel", "glance.passwords", "glance.plaintext", "glance.schemas", "glance.uptime",
+        "glance.addresses", "glance.environment", "glance.fields", "glance.formats", "glance.http_form", "glance.icons", "glance.limits", "glance.logs",
+        "glance.mqtt", "glance.mqtt.readings", "glance.parallel", "glance.passwords", "glance.plaintext", "glance.schemas", "glance.uptime",
     ),
-    ("glance.expressions", "glance.freshness", "glance.params", "glance.shapes"),
-    ("glance.definition", "glance.feeds", "glance.moments", "glance.mqtt.decode", "glance.occurrences", "glance.outbound"),
+    ("glance.expressions", "glance.formulas", "glance.freshness", "glance.guard", "glance.params", "glance.shapes"),
+    ("glance.definition", "glance.feeds", "glance.moments", "glance.mqtt.decode", "glance.occurrences", "glance.outbound", "glance.sandbox"),
     (
         "glance.broker", "glance.cards", "glance.form", "glance.live", "glance.manifest_file", "glance.mqtt.client", "glance.pool", "glance.secretbox",
         "glance.sources", "glance.store.db", "glance.store.migrations", "glance.store.rows", "glance.view",
     ),
     ("glance.fetching", "glance.flight", "glance.images", "glance.store"),
-    ("glance.folders", "glance.ingest"),
-    ("glance.series", "glance.standings"),
+    ("glance.credentials", "glance.folders", "glance.ingest", "glance.widget_code"),
+    ("glance.derived", "glance.series", "glance.standings"),
     ("glance.registry",),
     ("glance.refresh",),
     ("glance.placing",),
     ("glance.runtime",),
     ("glance.web",),
     ("glance.serve",),
-    ("glance.demo",),
+    ("glance.__main__", "glance.demo"),
     ("app",),
 )  # fmt: skip
 FLOORS = {name: floor for floor, names in enumerate(STOREYS) for name in names}
@@ -52,7 +52,7 @@ HOMES = {
 # Heavy and rarely used: these, and nothing else, may be imported inside a function.
 LATE = {
     "cryptography", "defusedxml", "feedparser", "icalendar", "jmespath", "jsonschema", "mistune", "nh3", "paho", "psutil",
-    "recurring_ical_events", "zoneinfo",
+    "recurring_ical_events", "referencing", "zoneinfo",
 }  # fmt: skip
 
 

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from referencing.exceptions import Unresolvable
 
+from glance import schemas
 from tests.parts import PROBE, Core, write_widget
 from tests.waiting import until
 
@@ -112,3 +114,37 @@ def test_a_folder_that_goes_while_nothing_can_be_written_is_missing_too(tmp_path
     core.db._writer.execute("PRAGMA query_only = OFF")
     core.close()
     assert found == [("probe", "missing")]
+
+
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ("data_schema: {$ref: 'http://127.0.0.1:1/schema'}", "data_schema.$ref"),
+        ("data_schema: {$ref: 'file:///etc/passwd'}", "data_schema.$ref"),
+        ("data_schema: {$ref: '#'}", "data_schema.$ref"),
+        ("data_schema: {properties: {a: {items: {$ref: '#/x'}}}}", "data_schema.properties.a.items.$ref"),
+        ("data_schema: {anyOf: [{$dynamicRef: '#x'}]}", "data_schema.anyOf.0.$dynamicRef"),
+        ("params: {type: object, properties: {a: {type: object, $ref: '#'}}}", "params.properties.a.$ref"),
+    ],
+)
+def test_a_schema_may_not_point_elsewhere(tmp_path: Path, part: str, place: str) -> None:
+    write_widget(tmp_path / "widgets", "strange", f"{GOOD}{part}\n")
+    core = Core(tmp_path)
+    found = core.definitions.broken()
+    core.close()
+    assert [broken.slug for broken in found] == ["strange"]
+    assert f"{place} is not offered" in found[0].reason
+
+
+def test_a_field_may_be_called_like_a_reference(tmp_path: Path) -> None:
+    schema = "data_schema: {properties: {$ref: {type: string}}, required: [$ref], default: {$ref: x}}"
+    write_widget(tmp_path / "widgets", "fine", f"{GOOD}{schema}\n")
+    core = Core(tmp_path)
+    found = core.definitions.find("fine")
+    core.close()
+    assert found is not None
+
+
+def test_nothing_is_fetched_for_a_schema_that_was_stored_before_references_were_refused() -> None:
+    with pytest.raises(Unresolvable):
+        schemas.faults({"$ref": "http://127.0.0.1:1/schema"}, {})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -23,10 +26,10 @@ from glance.errors import SettingError
 from glance.mqtt.address import Address, parse
 from glance.mqtt.asking import RefreshRequests
 from glance.mqtt.client import MqttClient
-from glance.mqtt.client.state import Rate
+from glance.mqtt.client.state import Traffic
 from glance.runtime import Runtime
 from tests.ingest_parts import Site
-from tests.mosquitto import Mosquitto, Publisher, free_port
+from tests.mosquitto import Mosquitto, Publisher, end, free_port
 from tests.waiting import until
 
 PERSISTENT = ("allow_anonymous true", "persistence true", "max_queued_messages 0")
@@ -94,7 +97,7 @@ def test_it_connects_with_mqtt_5_and_hears_what_is_published(broker: Mosquitto) 
 def test_it_falls_back_to_mqtt_311_where_5_is_refused() -> None:
     with OldBroker() as old, Connected(f"mqtt://127.0.0.1:{old.port}") as it:
         assert it.client.state.protocol == "3.1.1"
-        assert it.heard.sessions == [(1, False, True)]
+        assert [session[1:] for session in it.heard.sessions] == [(False, True)]
         assert old.versions == [5, 4]
 
 
@@ -119,6 +122,27 @@ def test_it_hears_more_than_twenty_unacknowledged_messages_with_mqtt_5_and_a_sto
             publisher.send("a", str(number))
         publisher.wait()
         assert until(lambda: len(it.heard.messages) == 500)
+
+
+def test_it_works_with_more_than_a_thousand_open_files(broker: Mosquitto) -> None:
+    """Where select() fails: a server with many open pages."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2000 if hard == resource.RLIM_INFINITY else min(2000, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    files: list[int] = []
+    try:
+        with Publisher(broker.port) as publisher:
+            files += [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+            it = Connected(broker.url)
+            assert it.client._wake.fd > 1023
+            publisher.send("a", "1")
+            publisher.wait()
+            assert until(lambda: it.heard.messages)
+            it.client.stop()
+    finally:
+        for fd in files:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_retained_messages_are_told_as_such(broker: Mosquitto) -> None:
@@ -150,8 +174,7 @@ def test_it_says_online_and_offline_on_its_status_topic(broker: Mosquitto) -> No
     until(lambda: said == [(b"online", False)])
     it.client.stop()
     until(lambda: said == [(b"online", False), (b"offline", False)])
-    listener.disconnect()
-    listener.loop_stop()
+    end(listener)
     assert it.client.state.status == "stopped"
 
 
@@ -166,8 +189,7 @@ def test_the_broker_says_offline_for_it_when_it_dies(broker: Mosquitto) -> None:
         until(lambda: said == [b"online"])
         it.client.redeliver()
         assert until(lambda: said == [b"online", b"offline", b"online"]), "a connection that broke off, and the next"
-    listener.disconnect()
-    listener.loop_stop()
+    end(listener)
 
 
 def test_it_waits_for_a_broker_and_connects_once_there_is_one(tmp_path: Path) -> None:
@@ -227,15 +249,15 @@ def test_a_wrong_password_is_told(tmp_path: Path) -> None:
             assert it.client.state.connected
 
 
-def test_a_subscription_that_is_not_allowed_is_told(tmp_path: Path) -> None:
-    with Connected(f"mqtt://127.0.0.1:{free_port()}", start=False) as it:
-
-        class Refused:
-            is_failure = True
-
-        it.client._on_subscribe(None, None, 1, [Refused()], None)
-        assert it.client.state.sentence is not None
-        assert "does not allow subscribing to #" in it.client.state.sentence
+def test_a_subscription_that_is_not_allowed_is_told() -> None:
+    with StrictBroker() as strict, Connected(f"mqtt://127.0.0.1:{strict.port}", ("a/#", "b"), start=False) as it:
+        it.client.start()
+        until(lambda: it.client.state.sentence)
+        assert it.client.state.connected
+        assert it.client.state.sentence == (
+            f"The broker at 127.0.0.1:{strict.port} does not allow subscribing to b: "
+            "change its access list, or GLANCE_MQTT_TOPICS."
+        )
 
 
 @pytest.fixture(scope="module")
@@ -308,8 +330,7 @@ def test_a_second_client_with_the_same_id_is_told(broker: Mosquitto) -> None:
         other.connect("127.0.0.1", broker.port)
         other.loop_start()
         assert until(lambda: "took over the session" in (first.client.state.sentence or "") or first.heard.sessions[1:])
-        other.loop_stop()
-        other.disconnect()
+        end(other)
 
 
 def test_refresh_requests_are_handed_on_unless_they_are_retained(broker: Mosquitto) -> None:
@@ -383,7 +404,7 @@ def test_the_password_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_messages_per_minute_are_counted_by_the_second() -> None:
-    rate = Rate()
+    rate = Traffic()
     for second in range(90):
         rate.hit(1000.0 + second)
         rate.hit(1000.5 + second)
@@ -470,10 +491,13 @@ def test_readiness_names_a_broker_that_was_asked_for_and_is_not_there(tmp_path: 
     off.stop()
 
 
-def test_nothing_is_lost_or_doubled_over_kill_9_and_a_restart_of_the_broker(tmp_path: Path, broker: Mosquitto) -> None:
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_nothing_is_lost_or_doubled_over_kill_9_and_a_restart_of_the_broker(
+    tmp_path: Path, broker: Mosquitto, protocol: str
+) -> None:
     """20 sensors' readings go on while Glance is killed three times and the broker is restarted once."""
     data, total = tmp_path / "data", 3000
-    child = start_glance(data, broker.url)
+    child = start_glance(data, broker.url, protocol)
     with Publisher(broker.port) as publisher:
         for number in range(total):
             publisher.send("glance/t", f'{{"device_id":"d{number % 20}","sensor_type":"n","value":{number}}}')
@@ -481,7 +505,7 @@ def test_nothing_is_lost_or_doubled_over_kill_9_and_a_restart_of_the_broker(tmp_
                 publisher.wait()
                 os.kill(child.pid, signal.SIGKILL)
                 child.wait()
-                child = start_glance(data, broker.url)
+                child = start_glance(data, broker.url, protocol)
         publisher.wait()
     broker.stop()
     broker.start()
@@ -498,6 +522,7 @@ import signal, threading
 from glance.config import Settings
 from glance.runtime import Runtime
 runtime = Runtime(Settings(data=Path(sys.argv[1]), mqtt_url=sys.argv[2]))
+runtime.mqtt._protocol = sys.argv[3]
 runtime.start()
 end = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: end.set())
@@ -510,10 +535,10 @@ runtime.stop()
 """
 
 
-def start_glance(data: Path, url: str) -> subprocess.Popen[str]:
+def start_glance(data: Path, url: str, protocol: str) -> subprocess.Popen[str]:
     """Glance without its web, in a process of its own."""
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(data), url],
+        [sys.executable, "-c", CHILD, str(data), url, protocol],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parent.parent,
@@ -535,9 +560,6 @@ def every_number(data: Path) -> list[int]:
 
 
 def open_stored(data: Path) -> Any:
-    import contextlib
-    import sqlite3
-
     return contextlib.closing(sqlite3.connect(data / "glance.db"))
 
 
@@ -548,8 +570,14 @@ class OldBroker:
         self.versions: list[int] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._open: list[socket.socket] = []
+
+    def answer(self, sock: socket.socket) -> None:
+        version = sock.recv(1024)[8]
+        self.versions.append(version)
+        sock.sendall(b"\x20\x02\x00\x00" if version == 4 else b"\x20\x02\x00\x01")
+        if version != 4:
+            sock.close()
 
     def _serve(self) -> None:
         while True:
@@ -558,19 +586,27 @@ class OldBroker:
             except OSError:
                 return
             self._open.append(sock)
-            version = sock.recv(1024)[8]
-            self.versions.append(version)
-            sock.sendall(b"\x20\x02\x00\x00" if version == 4 else b"\x20\x02\x00\x01")
-            if version != 4:
-                sock.close()
+            self.answer(sock)
 
     def __enter__(self) -> OldBroker:
-        self._thread.start()
+        threading.Thread(target=self._serve, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         for sock in [self._server, *self._open]:
             sock.close()
+
+
+class StrictBroker(OldBroker):
+    """Speaks MQTT 5 and grants the first subscription only."""
+
+    def answer(self, sock: socket.socket) -> None:
+        sock.recv(1024)
+        sock.sendall(b"\x20\x03\x00\x00\x00")
+        asked = sock.recv(1024)
+        while asked[0] != 0x82:
+            asked = sock.recv(1024)
+        sock.sendall(b"\x90\x05" + asked[2:4] + b"\x00\x01\x87")
 
 
 def test_the_site_of_ingest_takes_what_a_311_client_hears(tmp_path: Path, broker: Mosquitto) -> None:

@@ -105,7 +105,7 @@ def test_since_gives_the_newest_where_more_was_missed(site: Site) -> None:
 
 def test_an_export_of_many_pages_is_complete(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glance.ingest.history.PAGE", 7)
-    fill(site, 50, 1, value=lambda n: float(n))
+    fill(site, 50, 1)
     site.put(*(reading("d", "s", 1000.0 + n, at=site.clock() - 30) for n in range(20)))
     site.fold()
     fill(site, 10, 1, begin=site.clock() - 25.5, value=lambda n: 2000.0 + n)
@@ -148,7 +148,7 @@ def test_few_samples_are_shown_one_by_one_and_many_in_buckets(site: Site) -> Non
 @pytest.mark.parametrize("span", [HOUR, DAY, 7 * DAY, 30 * DAY])
 def test_there_are_never_more_points_than_asked(site: Site, points: int, span: float) -> None:
     now = site.clock()
-    fill(site, 2000, span / 2000, begin=now - span, value=lambda n: float(n))
+    fill(site, 2000, span / 2000, begin=now - span)
     site.fold()
     site.clock.forward(2 * HOUR)
     site.roll()
@@ -412,3 +412,13 @@ def test_hours_without_glance_are_caught_up_with(site: Site) -> None:
         site.ingest._upkeep.run()
     assert site.clock() - site.ingest._upkeep.marks.rolled_until_s < 2 * HOUR
     assert site.count("rollups_1h") == 1
+
+
+def test_a_database_that_grew_too_big_is_cut_within_the_hour(tmp_path: Path) -> None:
+    with Site(tmp_path, raw_days=30, max_mb=1.5) as site:
+        for sensor in range(4):
+            fill(site, 15_000, 100, sensor=f"s{sensor}")
+        site.ingest.flush()
+        site.clock.forward(HOUR)
+        site.ingest._upkeep.run()
+        assert site.ingest.health().shortened is not None

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from glance.errors import FetchError, SettingError, Unavailable
+from glance.fetching import RAW_LIMIT
 from glance.freshness import next_run
 from glance.store import migrations
 from glance.store.db import Database
@@ -166,3 +167,42 @@ def test_a_schedule_set_later_lets_the_answer_live_until_the_run_after_it_came(c
     changed = core.placing.change(widget.id, {"schedule": "0 * * * *"})
     settled(core)
     assert core.refresher.peek([changed])[widget.id].expires_at == next_run("0 * * * *", came_at)
+
+
+@pytest.mark.parametrize(("table", "is_refused"), [("dashboards", True), ("samples", False)])
+def test_of_a_big_file_only_the_tables_that_do_not_grow_are_checked_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, is_refused: bool
+) -> None:
+    Database(tmp_path).close()
+    con = sqlite3.connect(tmp_path / "glance.db")
+    root = con.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+    size = con.execute("PRAGMA page_size").fetchone()[0]
+    con.close()
+    raw = bytearray((tmp_path / "glance.db").read_bytes())
+    raw[(root - 1) * size : root * size] = b"\xaa" * size
+    (tmp_path / "glance.db").write_bytes(raw)
+    monkeypatch.setattr("glance.store.db.CHECK_WHOLE_BYTES", 0)
+    if is_refused:
+        with pytest.raises(SettingError, match="damaged"):
+            Database(tmp_path)
+    else:
+        Database(tmp_path).close()
+
+
+def test_only_the_latest_raw_answer_is_kept(core: Core) -> None:
+    widget = core.add()
+    settled(core)
+    core.refresher.get(widget, force=True)
+    core.refresher.get(widget, force=True)
+    history = core.refresher.history(widget.id)
+    assert [fetch.raw is not None for fetch in history] == [True, False, False]
+    assert '"n": 3' in (history[0].raw or "")
+
+
+def test_the_raw_answer_is_written_only_as_far_as_it_is_shown(core: Core) -> None:
+    core.probe.answer = lambda _source, _io: {"rows": [{"n": n} for n in range(300_000)]}
+    widget = core.add()
+    settled(core)
+    raw = core.refresher.history(widget.id)[0].raw or ""
+    assert len(raw) == RAW_LIMIT
+    assert raw.startswith('{\n "rows": [\n  {\n   "n": 0')

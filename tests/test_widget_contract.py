@@ -265,5 +265,5 @@ def test_icons_are_those_that_are_drawn(definition: Definition) -> None:
 
 def test_a_static_widget_asks_nobody_and_others_do(definition: Definition) -> None:
     module = sources.kinds().get(definition.kind, SimpleNamespace(FETCHES=True))
-    assert module.FETCHES is (definition.kind not in ("static", "push"))
-    assert definition.kind in ("static", "push") or definition.refresh_interval >= 15
+    assert module.FETCHES is (definition.kind not in ("static", "push", "series"))
+    assert not module.FETCHES or definition.refresh_interval >= 15

@@ -39,6 +39,7 @@ class EmbeddedBroker:
 
     def start(self) -> None:
         """Start its thread."""
+        log.info("The embedded broker listens at %s.", self.url)
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
         self._thread.start()
         if not self._ready.wait(START_S):

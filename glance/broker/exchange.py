@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Protocol
 
-from glance.broker.packets import Publish, matches
-from glance.broker.peer import SHUTTING_DOWN, TAKEN_OVER, Peer
+from glance.broker.packets import SHUTTING_DOWN, TAKEN_OVER, Publish, Subscription, matches
 
 MOST_RETAINED = 20_000
 MOST_ROUTES = 4096
+
+
+class Member(Protocol):
+    """A connected client."""
+
+    client_id: str
+    subscriptions: dict[tuple[str, ...], Subscription]
+
+    def deliver(self, message: Publish, qos: int) -> None:
+        """Send it a message."""
+
+    def end(self, code: int) -> None:
+        """Close its connection."""
 
 
 class Exchange:
     """Used by the broker's thread only."""
 
     def __init__(self) -> None:
-        self._peers: dict[str, Peer] = {}
+        self._peers: dict[str, Member] = {}
         self._retained: OrderedDict[str, Publish] = OrderedDict()
-        self._routes: dict[str, list[tuple[Peer, int, bool]]] = {}
+        self._routes: dict[str, list[tuple[Member, int, bool]]] = {}
 
-    def joined(self, peer: Peer) -> None:
+    def joined(self, peer: Member) -> None:
         """A client introduced itself; an older one of the same name has to go."""
         before = self._peers.get(peer.client_id)
         self._peers[peer.client_id] = peer
         if before is not None:
             before.end(TAKEN_OVER)
 
-    def left(self, peer: Peer) -> None:
+    def left(self, peer: Member) -> None:
         """A client went."""
         if self._peers.get(peer.client_id) is peer:
             del self._peers[peer.client_id]
@@ -36,7 +49,7 @@ class Exchange:
         """Who gets what has to be worked out anew."""
         self._routes.clear()
 
-    def publish(self, message: Publish, sender: Peer | None) -> None:
+    def publish(self, message: Publish, sender: Member | None) -> None:
         """Hand a message to all who subscribed, and keep it where it is to be retained."""
         if message.retain:
             if message.payload:
@@ -58,7 +71,7 @@ class Exchange:
         for peer in list(self._peers.values()):
             peer.end(SHUTTING_DOWN)
 
-    def _route(self, topic: str) -> list[tuple[Peer, int, bool]]:
+    def _route(self, topic: str) -> list[tuple[Member, int, bool]]:
         """(client, QoS, not what it sent itself) of all who get this topic, each once with its best QoS."""
         found = self._routes.get(topic)
         if found is None:

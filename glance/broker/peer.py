@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from typing import TYPE_CHECKING
 
 from glance.broker import packets
+from glance.broker.exchange import Exchange
 from glance.broker.packets import V5, Malformed, Publish, Subscription
-
-if TYPE_CHECKING:
-    from glance.broker.exchange import Exchange
 
 log = logging.getLogger(__name__)
 
 # A client that does not read what it subscribed to is let go before it fills memory.
 MOST_UNSENT = 8 << 20
 FIRST_PACKET_S = 10.0
-TAKEN_OVER, SHUTTING_DOWN = 0x8E, 0x8B
-UNSUPPORTED = {V5: 0x84}
+# CONNACK to a version that is not spoken: MQTT 5 and what may follow, and 3.1
+UNSUPPORTED, UNACCEPTABLE = 0x84, 1
 
 
 class Peer(asyncio.Protocol):
@@ -51,6 +48,8 @@ class Peer(asyncio.Protocol):
         """Take whole packets off what came."""
         self._buffer += data
         try:
+            if not self.version and self._buffer[0] >> 4 != packets.CONNECT:
+                raise Malformed
             while self._transport is not None and (found := packets.split(self._buffer)) is not None:
                 self._take(*found)
         except Malformed:
@@ -89,7 +88,9 @@ class Peer(asyncio.Protocol):
             for levels in gone:
                 self.subscriptions.pop(levels, None)
             self._exchange.subscriptions_changed()
-            self.send(packets.suback(mid, self.version, [0] * len(gone) if self.version == V5 else [], packets.UNSUBACK))
+            self.send(
+                packets.suback(mid, self.version, [0] * len(gone) if self.version == V5 else [], packets.UNSUBACK)
+            )
         elif kind == packets.PINGREQ:
             self.send(packets.packet(packets.PINGRESP))
         elif kind == packets.DISCONNECT:
@@ -102,7 +103,7 @@ class Peer(asyncio.Protocol):
     def _connect(self, body: bytes) -> None:
         asked = packets.read_connect(body)
         if asked.version not in (packets.V311, V5):
-            self.send(packets.connack(asked.version, UNSUPPORTED.get(V5, 1) if asked.version > V5 else 1))
+            self.send(packets.connack(asked.version, UNSUPPORTED if asked.version > V5 else UNACCEPTABLE))
             self.close()
             return
         self.version, self._will = asked.version, asked.will
@@ -137,7 +138,7 @@ class Peer(asyncio.Protocol):
 
     # What they get
 
-    def deliver(self, message: Publish, qos: int, *, retain: bool = False) -> None:
+    def deliver(self, message: Publish, qos: int, retain: bool = False) -> None:
         """Send a message; QoS 1 is sent once, this broker keeps no sessions."""
         qos = min(qos, message.qos)
         if qos:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -13,7 +12,6 @@ from glance.formats import STATUSES, as_number, judge, number, points_of, sorted
 
 _SPARK_POINTS = 60
 _HIST_BARS = 23
-_MOST_SPELLS = 200
 _DASHES = ("", "5 2.5", "2 2.5", "6 2 1 2")
 
 
@@ -206,40 +204,6 @@ def histbars(history: Any, name: Any = None) -> Markup:
         f'<svg class="hist" viewBox="0 0 91 18" preserveAspectRatio="none" role="img" aria-label="{words}">'
         f"{''.join(bars)}</svg>"
     )
-
-
-def _spells(raw: Any, rules: Any) -> list[tuple[float, float, str]]:
-    """[[t, v], …] as (from, to, class) of each spell in which the same rule held; what is 0 or unknown is no spell."""
-    points = points_of(raw)
-    found: list[tuple[float, float, str]] = []
-    for (at, value), (until, _) in pairwise(points):
-        css = status_class((judge(value, rules) or {}).get("status")) or ("is-on" if value else "")
-        if value is None or not css:
-            continue
-        if found and found[-1][2] == css and found[-1][1] == at:
-            found[-1] = (found[-1][0], until, css)
-        else:
-            found.append((at, until, css))
-    return found
-
-
-def state_band(points: Any, rules: Any = None, label: Any = None) -> Markup:
-    """When something was on, or in which state, as a band over time; each value of [[t, v], …] lasts until the next.
-
-    `rules` give values a status; without one a value other than 0 is on.
-    """
-    whole = points_of(points)
-    spells = _spells(points, rules)
-    first, last = (whole[0][0], whole[-1][0]) if whole else (0.0, 0.0)
-    across = (last - first) or 1.0
-    bars = [
-        f'<rect class="{css}" x="{100 * (start - first) / across:.4g}%" width="{max(0.4, 100 * (end - start) / across):.4g}%" '
-        'height="12"/>'
-        for start, end, css in spells[-_MOST_SPELLS:]
-    ]
-    share = 100 * sum(end - start for start, end, _ in spells) / across
-    words = escape(f"{label or 'State'}, on {number(share, '%', 0)} of the time")
-    return Markup(f'<svg class="state-band" role="img" aria-label="{words}">{"".join(bars)}</svg>')
 
 
 def rain_bar(chance: Any) -> Markup:

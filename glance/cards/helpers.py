@@ -79,7 +79,7 @@ def _drawn() -> dict[str, Callable[..., Any]]:
         "meter": drawing.meter,
         "gauge_arc": drawing.gauge_arc,
         "histbars": drawing.histbars,
-        "state_band": drawing.state_band,
+        "state_band": bands.state_band,
         "rain_bar": drawing.rain_bar,
         "span_bar": drawing.span_bar,
         "swatch": drawing.swatch,

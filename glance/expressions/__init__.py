@@ -16,7 +16,9 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Undefined
 
 from glance.errors import Invalid
-from glance.expressions.sandbox import FILTERS, MAX_OUTPUT_CHARS, Unknown, environment
+from glance.expressions.sandbox import FILTERS, MAX_OUTPUT_CHARS, Offered, Unknown, environment
+
+__all__ = ["Offered", "check", "complete", "credentials_in", "faults", "render"]
 
 MAX_SOURCE_CHARS = 20_000
 MAX_PARTS = 20_000
@@ -80,6 +82,25 @@ def complete(params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         else:
             whole.setdefault(name, None)
     return whole
+
+
+def credentials_in(value: Any) -> set[str]:
+    """The names of the credentials that expressions anywhere in a mapping or list ask for by a fixed name."""
+    if isinstance(value, str):
+        if "credential" not in value or "{" not in value:
+            return set()
+        try:
+            calls = _parsed(value).find_all(nodes.Call)
+        except _Faulty:
+            return set()
+        return {
+            call.args[0].value
+            for call in calls
+            if isinstance(call.node, nodes.Name) and call.node.name == "credential"
+            and call.args and isinstance(call.args[0], nodes.Const) and isinstance(call.args[0].value, str)
+        }
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return {name for part in parts for name in credentials_in(part)}
 
 
 class _Faulty(Exception):
@@ -146,13 +167,16 @@ def _parsed(text: str) -> nodes.Template:
         raise _Faulty(error.lineno, _sentence(error)) from error
     except RecursionError as error:
         raise _Faulty(1, "It is nested too deeply.") from error
+    joined = 0
     for node in tree.find_all((nodes.Stmt, nodes.Filter, nodes.Concat, nodes.Name)):
         if isinstance(node, nodes.Stmt) and not isinstance(node, _STATEMENTS):
             raise _Faulty(node.lineno, f"Only if and for are offered here, not {type(node).__name__.lower()}.")
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             raise _Faulty(node.lineno, f"There is no filter {node.name}; there are {', '.join(sorted(FILTERS))}.")
-        if isinstance(node, nodes.Concat) and len(node.nodes) > MAX_CONCAT:
-            raise _Faulty(node.lineno, f"At most {MAX_CONCAT} parts can be joined with ~.")
+        if isinstance(node, nodes.Concat):
+            joined += len(node.nodes)
+            if joined > MAX_CONCAT:
+                raise _Faulty(node.lineno, f"At most {MAX_CONCAT} parts can be joined with ~.")
         if isinstance(node, nodes.Name) and node.name in _INTERNAL:
             raise _Faulty(node.lineno, f"{node.name} is not known here.")
         if isinstance(node, nodes.For) and (

@@ -10,11 +10,13 @@ from urllib.parse import quote
 
 from jinja2 import StrictUndefined
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_round
 from jinja2.runtime import Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_OUTPUT_CHARS = 100_000
 MAX_RANGE = 1000
+MAX_ITEMS = 20_000
 
 FILTERS = frozenset(
     "abs b64 d default first float int join last length list lower replace reverse round sort string title tojson trim "
@@ -35,6 +37,21 @@ class Unknown(StrictUndefined):
         return f"names {self._undefined_name}, which is not there"
 
 
+class Offered:
+    """A function that expressions may call, handed in among the names."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[[str], str]) -> None:
+        self._call = call
+
+    def __call__(self, name: Any) -> str:
+        """Call it with one text."""
+        if not isinstance(name, str):
+            raise SecurityError("credential() takes the name of a credential, as a text")
+        return self._call(name)
+
+
 class Environment(ImmutableSandboxedEnvironment):
     """The sandbox, narrowed: few methods, no growing operators."""
 
@@ -47,8 +64,8 @@ class Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Only range() and the METHODS of plain values."""
-        if obj is _range:
+        """Only range(), what is Offered, and the METHODS of plain values."""
+        if obj is _range or type(obj) is Offered:
             return True
         owner = getattr(obj, "__self__", None)
         return isinstance(owner, (str, Mapping)) and getattr(obj, "__name__", "") in METHODS
@@ -58,7 +75,7 @@ class Environment(ImmutableSandboxedEnvironment):
         if isinstance(__obj, Unknown):
             str(__obj)  # raises, naming what is unknown
         if not __self.is_safe_callable(__obj):
-            raise SecurityError("only range() and the plain methods of texts and objects can be called")
+            raise SecurityError("only range(), credential() and the plain methods of texts and objects can be called")
         return super().call(__context, __obj, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -103,6 +120,21 @@ def _tojson(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
+    """Round a number; more than 15 places would only cost time."""
+    places = int(precision)
+    if not -15 <= places <= 15:
+        raise SecurityError("round takes from -15 to 15 places")
+    return do_round(value, places, method)
+
+
+def _list(values: Any) -> list[Any]:
+    """A list, bounded."""
+    if isinstance(values, (str, Mapping, list, tuple, range)) and len(values) > MAX_ITEMS:
+        raise SecurityError(f"a list has at most {MAX_ITEMS} items")
+    return list(values)
+
+
 def _urlencode(value: Any) -> str:
     """Percent-encoded, also the slash: for one part of a path or query."""
     return quote("" if value is None else str(value), safe="")
@@ -122,6 +154,8 @@ def _made() -> Environment:
     made.filters = {
         **offered,
         "join": _join,
+        "list": _list,
+        "round": _round,
         "replace": _replace,
         "tojson": _tojson,
         "urlencode": _urlencode,

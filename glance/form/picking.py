@@ -98,7 +98,8 @@ def data_source_schema(
 ) -> dict[str, Any]:
     """The schema of a `format: data_source` param for the chosen kind: its select, the kind's own fields, and the pick.
 
-    `forms` are the fields of each kind that may be chosen; `picking` names the kinds whose answer has to be mapped.
+    `forms` are the fields of each kind that may be chosen; what is not required stands folded away unless it says `tucked: false`.
+    `picking` names the kinds whose answer has to be mapped.
     """
     chosen = kind if kind in forms else next(iter(forms), None)
     shape = str(node.get("shape") or "value")
@@ -118,7 +119,7 @@ def data_source_schema(
         properties |= {name: one for name, one in asked.items() if name in needed}
         if chosen in picking and shape in PICK:
             properties["pick"] = PICK[shape]
-        properties |= {name: {**one, "tucked": True} for name, one in asked.items() if name not in needed}
+        properties |= {name: {"tucked": True, **one} for name, one in asked.items() if name not in needed}
         required += needed
     return {**node, "type": "object", "required": required, "properties": properties}
 

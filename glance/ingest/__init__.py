@@ -208,7 +208,7 @@ class Ingest:
     def connected(self, connection: int, session_present: bool, few: bool) -> None:
         """A connection to the broker began; `few` says that it sends only few unacknowledged messages (MQTT 3.1.1)."""
         with self.catalog.lock:
-            self._deliveries.connected(connection, session_present)
+            self._deliveries.connected(session_present)
             self._pending.pace.begin(few)
 
     def message(
@@ -249,7 +249,7 @@ class Ingest:
         if self._intake.marks:
             with self.catalog.lock:
                 marks = self._intake.take_marks()
-            self._hub.mark_series(marks)
+            self._hub.mark_series(marks, listeners=not self._pending.eager)
         if self._decoder.changes != self._learned and not 0 <= self._clock() - self._learned_at < LEARNED_EVERY_S:
             self._note_learned()
 
@@ -272,7 +272,7 @@ class Ingest:
             count = self._intake.next_id - before
             waiter = self._pending.add_waiter()
             marks = self._intake.take_marks()
-        self._hub.mark_series(marks)
+        self._hub.mark_series(marks, listeners=not self._pending.eager)
         if not waiter.wait(wait_s):
             trouble = self._writer.trouble
             raise Unavailable(
@@ -280,16 +280,28 @@ class Ingest:
             )
         return count
 
+    def take(self, outcome: Outcome) -> None:
+        """Keep what Glance itself says, as if a device had said it; it is committed with the next batch, nobody waits."""
+        with self.catalog.lock:
+            self._intake.take(outcome, False, self._clock())
+            marks = self._intake.take_marks()
+        self._hub.mark_series(marks, listeners=not self._pending.eager)
+
     def be_eager(self, more: int) -> None:
-        """While the sum of all `more` is above zero, commit at once: somebody follows what is stored, sample by sample."""
+        """While the sum of all `more` is above zero, commit at once: somebody follows what is stored, sample by sample.
+
+        Who listens on the hub then hears of samples once they are committed, and not before.
+        """
         with self.catalog.lock:
             self._pending.eager += more
+            if more > 0:
+                self._pending.hasten()
 
     # From the writer's thread
 
     def _stored(self, batch: Batch) -> None:
         if self._pending.eager and batch.rows:
-            self._hub.mark_series({row[1] for row in batch.rows})
+            self._hub.mark_series({row[1] for row in batch.rows}, widgets=False)
 
     def _recovered(self) -> None:
         if self._refused:

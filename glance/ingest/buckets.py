@@ -1,15 +1,22 @@
-"""Putting buckets together and marking gaps."""
+"""Buckets of time: how wide, how they are put together, where nothing came."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
 
 from glance.store.samples import Bucket
 
 # Silence of less than this is no gap, whatever the usual gap is; the same for stale values.
 LEAST_GAP_S = 600.0
 GAPS = 3
+HOUR_S = 3600
+STEPS_S = (
+    *(unit * factor for unit in (0.001, 0.01, 0.1, 1.0) for factor in (1, 2, 5)),
+    10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0, 43200.0, 86400.0,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +100,27 @@ def _together(points: list[Point]) -> Point:
         max(point.high for point in points if point.high is not None),
         n,
     )
+
+
+def step_s_for(begin: float, end: float, points: int) -> float:
+    """The smallest pleasant step whose buckets, which begin at its multiples, are at most `points`."""
+    least = (end - begin) / points
+    for step in STEPS_S:
+        if step >= least and -(-end // step) - begin // step <= points:
+            return step
+    return float(-(-(end - begin) / max(1, points - 1) // 86400) * 86400)
+
+
+def edges_of(begin: float, end: float, per: Literal["hour", "day"]) -> list[float]:
+    """The beginnings of the local hours or days from the one that holds `begin`, and `end`."""
+    local = datetime.fromtimestamp(begin)
+    if per == "hour":
+        edges = [local.replace(minute=0, second=0, microsecond=0).timestamp()]
+        while edges[-1] + HOUR_S < end:
+            edges.append(edges[-1] + HOUR_S)
+    else:
+        day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        edges = [day.timestamp()]
+        while (day := day + timedelta(days=1)).timestamp() < end:
+            edges.append(day.timestamp())
+    return [*edges, end]

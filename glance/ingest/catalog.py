@@ -36,6 +36,7 @@ class Catalog:
         self.unsaved_series: set[int] = set()
         self.changes = 0
         self._counts: dict[str, int] = {}
+        self._of_device: dict[str, dict[int, Track]] = {}
         self._next_series = 1
 
     def load(self, devices: Iterable[Device], sensors: Iterable[Sensor]) -> None:
@@ -45,6 +46,7 @@ class Catalog:
         self._next_series = max(self.tracks, default=0) + 1
         for track in self.tracks.values():
             sensor = track.sensor
+            self._of_device.setdefault(sensor.device, {})[sensor.id] = track
             if sensor.forgotten_at is not None:
                 continue
             root = self.root(track)
@@ -90,9 +92,13 @@ class Catalog:
         """The series of a device that are shown with it, oldest first."""
         return [
             track
-            for track in list(self.tracks.values())
-            if track.sensor.device == device_id and track.sensor.part_of is None and track.sensor.forgotten_at is None
+            for track in self.all_tracks_of(device_id)
+            if track.sensor.part_of is None and track.sensor.forgotten_at is None
         ]
+
+    def all_tracks_of(self, device_id: str) -> list[Track]:
+        """Every series of a device, also merged and forgotten ones, oldest first."""
+        return [track for _, track in sorted(self._of_device.get(device_id, {}).copy().items())]
 
     # What messages say
 
@@ -117,6 +123,7 @@ class Catalog:
         sensor = replace(sensor, id=self._next_series)
         self._next_series += 1
         track = self.tracks[sensor.id] = Track(sensor)
+        self._of_device.setdefault(sensor.device, {})[sensor.id] = track
         self.by_key[(sensor.device, sensor.sensor)] = self.root(track)
         self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
         self.unsaved_series.add(sensor.id)
@@ -162,7 +169,9 @@ class Catalog:
             before = self.bridges.get(said.subject)
             self.bridges[said.subject] = (said.state, now)
             changed = before is None or before[0] != said.state
-            below = {device.id for device in list(self.devices.values()) if device.bridge == said.subject}
+            below = (
+                {device.id for device in self.devices.values() if device.bridge == said.subject} if changed else set()
+            )
         else:
             device = self._present(self.home(said.subject), said.retained, now)
             if device is None:
@@ -210,6 +219,9 @@ class Catalog:
     def put_sensor(self, track: Track, sensor: Sensor, *, quietly: bool = False) -> None:
         """Know a series as this from now on; `quietly` where nothing that lists show has changed."""
         if track.sensor != sensor:
+            if track.sensor.device != sensor.device:
+                self._of_device[track.sensor.device].pop(sensor.id, None)
+                self._of_device.setdefault(sensor.device, {})[sensor.id] = track
             track.sensor = sensor
             self.unsaved_series.add(sensor.id)
             self.changes += not quietly
@@ -231,6 +243,7 @@ class Catalog:
     def drop_track(self, track: Track) -> None:
         """Forget a series altogether."""
         self.tracks.pop(track.sensor.id, None)
+        self._of_device.get(track.sensor.device, {}).pop(track.sensor.id, None)
         self.unsaved_series.discard(track.sensor.id)
         for key in [key for key, found in self.by_key.items() if found is track]:
             del self.by_key[key]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,23 +46,23 @@ def digest_of(delivery: Delivery) -> int:
 
 
 class Deliveries:
-    """Which deliveries are stored (`seen`) and which wait to be; used under the ingest lock."""
+    """Which deliveries are stored (seen in this or the last window of time) and which wait to be; used under the ingest lock."""
 
     def __init__(self, seen: dict[int, int], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seen = seen
+        self._before: dict[int, int] = {}
         self._waiting: dict[int, Receipt] = {}
-        self._acknowledged: deque[tuple[float, int, Receipt]] = deque()
         self._monotonic = monotonic
-        self._connection = 0
+        self._turned_at = monotonic()
+        self._forgot = False
         self.session_is_new = False
         self.repeated = 0
 
-    def connected(self, connection: int, session_present: bool) -> None:
+    def connected(self, session_present: bool) -> None:
         """A connection began. Without the old session the broker numbers anew: what was seen means nothing any more."""
-        self._connection = connection
-        self._acknowledged.clear()
+        self._turned_at = self._monotonic()
         if not session_present:
-            self._seen.clear()
+            self._seen, self._before = {}, {}
             self._waiting.clear()
             self.session_is_new = True
 
@@ -76,33 +75,40 @@ class Deliveries:
                 waiting.connection = delivery.connection
                 self.repeated += 1
                 return "waiting", waiting
-            if self._seen.get(delivery.mid) == digest:
+            if digest in (self._seen.get(delivery.mid), self._before.get(delivery.mid)):
                 self.repeated += 1
                 return "stored", Receipt(delivery.mid, digest, delivery.connection)
-        receipt = Receipt(delivery.mid, digest, delivery.connection)
-        return "new", receipt
+        return "new", Receipt(delivery.mid, digest, delivery.connection)
 
     def wait(self, receipt: Receipt) -> None:
         """This delivery is taken, and acknowledged once it is stored."""
         self._waiting[receipt.mid] = receipt
 
+    def waits(self, receipt: Receipt) -> bool:
+        """Does its acknowledgement still mean something to the broker's session?"""
+        return self._waiting.get(receipt.mid) is receipt
+
     def stored(self, receipts: Iterable[Receipt]) -> list[tuple[int, int]]:
         """These are committed: what to acknowledge, as (connection, mid)."""
-        now = self._monotonic()
+        self._turn()
         done = []
         for receipt in receipts:
             if self._waiting.get(receipt.mid) is receipt:
                 del self._waiting[receipt.mid]
                 self._seen[receipt.mid] = receipt.digest
-            self._acknowledged.append((now, self._connection, receipt))
             done.append((receipt.connection, receipt.mid))
         return done
 
     def can_come_again(self) -> list[tuple[int, int]] | None:
-        """(message id, digest) of the stored deliveries that the broker may not have let go of; None where nothing changed."""
-        now, before = self._monotonic(), len(self._seen)
-        while self._acknowledged and now - self._acknowledged[0][0] > CONFIRMED_S:
-            _, connection, receipt = self._acknowledged.popleft()
-            if connection == self._connection and self._seen.get(receipt.mid) == receipt.digest:
-                del self._seen[receipt.mid]
-        return list(self._seen.items()) if len(self._seen) != before else None
+        """(message id, digest) of the stored deliveries that the broker may not have let go of; None where none was forgotten."""
+        if not self._forgot:
+            return None
+        self._forgot = False
+        return list({**self._before, **self._seen}.items())
+
+    def _turn(self) -> None:
+        """What was acknowledged a window ago, and the connection has lasted since, does not come again."""
+        now = self._monotonic()
+        if now - self._turned_at > CONFIRMED_S:
+            self._forgot = self._forgot or bool(self._before)
+            self._before, self._seen, self._turned_at = self._seen, {}, now

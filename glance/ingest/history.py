@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
 from glance.errors import NotFound
-from glance.ingest.buckets import Point, gap_after_s, merge_buckets, thin_out, with_gaps
+from glance.ingest.buckets import Point, edges_of, gap_after_s, merge_buckets, step_s_for, thin_out, with_gaps
 from glance.ingest.catalog import Catalog
 from glance.ingest.counters import rises
 from glance.ingest.tracks import Latest, Track
@@ -23,10 +22,6 @@ MAX_POINTS = 5000
 # A rollup is fine enough where it still gives a quarter of the points that were asked for: lows and highs are kept anyway.
 FINE_ENOUGH = 4
 PAGE = 5000
-STEPS_S = (
-    *(unit * factor for unit in (0.001, 0.01, 0.1, 1.0) for factor in (1, 2, 5)),
-    10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0, 43200.0, 86400.0,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +153,7 @@ class History:
             single = self._single(track, begin, end, points)
             if single is not None:
                 return single
-        step_s = _step_s(begin, end, points)
+        step_s = step_s_for(begin, end, points)
         base = self._base_s(track, begin, end, step_s, points)
         if base and step_s < base:
             step_s = float(base)
@@ -212,11 +207,13 @@ class History:
     def use(self, series: int, begin: float, end: float, per: Literal["hour", "day"]) -> list[Use]:
         """How much a counter grew in each hour or day (of the local time zone) from `begin` up to `end`."""
         track = self._track(series)
-        edges = _edges(begin, end, per)
+        edges = edges_of(begin, end, per)
         tail, marks = self._numbers(track, 0, int(end * 1000))
         both_ways = track.sensor.state_class == "total"
         grown: list[tuple[float, float]] = []
-        for bucket in self._samples.rollups(track.ids, FIVE_S, int(edges[0]), marks.rolled_until_s):
+        # hours are enough where days and hours begin with them: not in every time zone
+        step_s = HOUR_S if all(edge % HOUR_S == 0 for edge in edges[:-1]) else FIVE_S
+        for bucket in self._samples.rollups(track.ids, step_s, int(edges[0]), marks.rolled_until_s):
             if bucket.rise is not None:
                 grown.append((bucket.at, bucket.rise))
         begin_ms = max(int(edges[0]), marks.rolled_until_s) * 1000
@@ -250,6 +247,8 @@ class History:
         for sample in both:
             if not changes or changes[-1][1:] != (sample.value, sample.text):
                 changes.append((sample.at, sample.value, sample.text))
+        if not changes:
+            return []
         until = min(end, self._clock())
         ends = [*(at for at, _, _ in changes[1:]), until]
         found = [Stretch(at, stop, value, text) for (at, value, text), stop in zip(changes, ends, strict=True)]
@@ -291,27 +290,3 @@ class History:
 
 def _ascending(samples: Sequence[Sample]) -> bool:
     return all(before.at <= after.at for before, after in pairwise(samples))
-
-
-def _step_s(begin: float, end: float, points: int) -> float:
-    """The smallest pleasant step whose buckets, which begin at its multiples, are at most `points`."""
-    least = (end - begin) / points
-    for step in STEPS_S:
-        if step >= least and -(-end // step) - begin // step <= points:
-            return step
-    return float(-(-(end - begin) / max(1, points - 1) // 86400) * 86400)
-
-
-def _edges(begin: float, end: float, per: Literal["hour", "day"]) -> list[float]:
-    """The beginnings of the local hours or days from the one that holds `begin`, and `end`."""
-    local = datetime.fromtimestamp(begin)
-    if per == "hour":
-        edges = [local.replace(minute=0, second=0, microsecond=0).timestamp()]
-        while edges[-1] + HOUR_S < end:
-            edges.append(edges[-1] + HOUR_S)
-    else:
-        day = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        edges = [day.timestamp()]
-        while (day := day + timedelta(days=1)).timestamp() < end:
-            edges.append(day.timestamp())
-    return [*edges, end]

@@ -7,35 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from glance.errors import Conflict, FieldError, Invalid, NotFound
+from glance.errors import Conflict, NotFound
 from glance.ingest.catalog import Catalog
+from glance.ingest.changes import of_device, of_sensor
 from glance.ingest.tracks import Track
 from glance.store.devices import Device, DeviceRows, Sensor, Unsaved
-
-DEVICE_CHANGES: Mapping[str, type | tuple[type, ...]] = {
-    "label": (str, type(None)),
-    "own_room": (str, type(None)),
-    "hidden": bool,
-    "ignored": bool,
-}
-SENSOR_CHANGES: Mapping[str, type | tuple[type, ...]] = {
-    "label": (str, type(None)),
-    "own_unit": (str, type(None)),
-    "own_hidden": (bool, type(None)),
-    "own_expire_after_s": (int, float, type(None)),
-    "own_decimals": (int, type(None)),
-    "correction": (int, float, type(None)),
-    "raw_days": (int, type(None)),
-    "rollup_days": (int, type(None)),
-}
-LONGEST = 120
-ANY_NUMBER: tuple[float, float, str] = (-1e12, 1e12, "")
-LIMITS: Mapping[str, tuple[float, float, str]] = {
-    "raw_days": (1, 36500, " days"),
-    "rollup_days": (1, 36500, " days"),
-    "own_decimals": (0, 8, " decimals"),
-    "own_expire_after_s": (0, 366 * 86400, " seconds"),
-}
 
 
 class Devices:
@@ -110,7 +86,7 @@ class Devices:
 
     def change(self, device_id: str, changes: Mapping[str, Any]) -> Device:
         """Change label, own_room, hidden, ignored of a device; Invalid names what does not fit."""
-        told = _checked(changes, DEVICE_CHANGES)
+        told = of_device(changes)
         with self._catalog.lock:
             device = replace(self._catalog.device(device_id), **told)
             self._catalog.put_device(device)
@@ -119,7 +95,7 @@ class Devices:
 
     def change_sensor(self, device_id: str, sensor: str, changes: Mapping[str, Any]) -> Sensor:
         """Change label, own_unit, own_hidden, own_expire_after_s, own_decimals, correction, raw_days, rollup_days of a sensor."""
-        told = _checked(changes, SENSOR_CHANGES)
+        told = of_sensor(changes)
         with self._catalog.lock:
             track = self._track(device_id, sensor)
             self._catalog.put_sensor(track, replace(track.sensor, **told))
@@ -166,7 +142,7 @@ class Devices:
                 raise NotFound("This device is not merged with another.")
             device = replace(device, merged_into=None)
             catalog.put_device(device)
-            for track in [track for track in list(catalog.tracks.values()) if track.sensor.device == device_id]:
+            for track in catalog.all_tracks_of(device_id):
                 self._part(track)
         self._save()
         return device
@@ -189,11 +165,9 @@ class Devices:
         now = self._clock()
         with catalog.lock:
             device = replace(catalog.device(device_id), forgotten_at=now)
-            for below in [device_id, *(each.id for each in self.merged(device.id))]:
-                for track in [track for track in list(catalog.tracks.values()) if track.sensor.device == below]:
+            for below in [device.id, *(each.id for each in self.merged(device.id))]:
+                for track in catalog.all_tracks_of(below):
                     self._take_out(track, now)
-            for track in catalog.tracks_of(device.id):
-                self._take_out(track, now)
             catalog.put_device(device)
             catalog.count_again(device.id)
         self._save()
@@ -204,11 +178,9 @@ class Devices:
         catalog = self._catalog
         with catalog.lock:
             device = catalog.devices.get(device_id)
-            lost = [
-                track
-                for track in list(catalog.tracks.values())
-                if track.sensor.device == device_id and track.sensor.forgotten_at is not None
-            ]
+            below = [device_id, *(each.id for each in self.merged(device_id))]
+            found = [track for each in below for track in catalog.all_tracks_of(each)]
+            lost = [track for track in found if track.sensor.forgotten_at is not None]
             if device is None or (device.forgotten_at is None and not lost):
                 raise NotFound("There is nothing to bring back: the device was not forgotten, or too long ago.")
             device = replace(device, forgotten_at=None)
@@ -267,35 +239,3 @@ class Devices:
         except BaseException:
             self._catalog.give_back(taken)
             raise
-
-
-def _checked(changes: Mapping[str, Any], allowed: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
-    """The changes as they may be stored; Invalid with a message per field."""
-    errors: list[FieldError] = []
-    told: dict[str, Any] = {}
-    for name, value in changes.items():
-        fault = _fault(name, value, allowed)
-        if fault is not None:
-            errors.append(FieldError(name, fault))
-        elif isinstance(value, str):
-            told[name] = value.strip() or (None if name != "own_unit" else "")
-        else:
-            told[name] = value
-    if errors:
-        raise Invalid("Some changes do not fit.", errors)
-    return told
-
-
-def _fault(name: str, value: Any, allowed: Mapping[str, type | tuple[type, ...]]) -> str | None:
-    """What is wrong with one change."""
-    if name not in allowed:
-        return f"This cannot be changed; there are {', '.join(allowed)}."
-    is_flag = name in ("own_hidden", "hidden", "ignored")
-    if not isinstance(value, allowed[name]) or (isinstance(value, bool) and not is_flag):
-        return "This is not of the right kind."
-    if isinstance(value, str) and len(value.strip()) > LONGEST:
-        return f"At most {LONGEST} characters."
-    if value is None or is_flag or isinstance(value, str):
-        return None
-    low, high, unit = LIMITS.get(name, ANY_NUMBER)
-    return None if low <= float(str(value)) <= high else f"From {low:g} to {high:g}{unit}."

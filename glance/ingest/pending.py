@@ -89,7 +89,7 @@ class Pace:
 
 
 class Pending:
-    """The batch in the making. Every method but `take` is called under the ingest lock and never waits."""
+    """The batch in the making. Every method but `wait` and `sleep` is called under the ingest lock, or takes it, and never waits."""
 
     def __init__(
         self, lock: threading.RLock, monotonic: Callable[[], float] = time.monotonic, max_held: int = MAX_HELD
@@ -153,20 +153,24 @@ class Pending:
             self.stopped = True
             self._condition.notify_all()
 
-    def take(self, timeout_s: float) -> Batch:
-        """Wait until a commit is due (at most `timeout_s`) and take the batch; empty where none is."""
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a commit is due, at most `timeout_s`."""
         with self._condition:
             deadline = self._monotonic() + timeout_s
             while not self.stopped:
                 now = self._monotonic()
                 due = self._due_at(now)
-                if due is not None and due <= now:
-                    break
                 end = deadline if due is None else min(due, deadline)
                 if end <= now:
-                    return Batch()
+                    return
                 self._condition.wait(end - now)
-            return self.take_now()
+
+    def is_due(self) -> bool:
+        """Is it time for a commit?"""
+        with self._condition:
+            now = self._monotonic()
+            due = self._due_at(now)
+            return due is not None and due <= now
 
     def sleep(self, timeout_s: float) -> None:
         """Wait until `stop`, a new arrival or the time is up."""

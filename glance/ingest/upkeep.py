@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -77,18 +77,21 @@ class Upkeep:
         # what the decoder learned, handed over by the thread that uses it
         self.learned = self._stored_learned = state.get("decoder", "")
         self._recount: set[int] = set()
+        self._is_big = False
+        self._between: Callable[[], None] = lambda: None
         self.unfolded = 0
         # the deliveries that may come again, None = as they are stored
         self.can_come_again: Callable[[], list[tuple[int, int]] | None] = lambda: None
 
-    def run(self) -> None:
-        """Do what is due."""
-        now = self._clock()
+    def run(self, between: Callable[[], None] = lambda: None) -> None:
+        """Do what is due; `between` is called between two transactions of what takes longer."""
+        now, self._between = self._clock(), between
         if not 0 <= now - self._folded_at < FOLD_S or self.unfolded >= FOLD_ROWS:
             self.fold()
         if now - SETTLE_S >= self.marks.rolled_until_s + HOUR_S:
             self.roll()
-        if not 0 <= now - self.pruned_at < PRUNE_S:
+        late = not 0 <= now - self.pruned_at < PRUNE_S
+        if late or (self._is_big and now - self.pruned_at >= HOUR_S):
             self.prune()
 
     def last_words(self) -> dict[str, str]:
@@ -118,6 +121,7 @@ class Upkeep:
             self.unfolded = sum(len(track.tail) for track in tracks)
         for series, hour in late:
             self._roll_late(series, hour)
+        self._is_big = self._rollups.used_bytes() > self._keeping.max_bytes
         self._note(now)
         log.debug("Folded up to %d in %.0f ms.", last, (time.monotonic() - began) * 1000)
 
@@ -152,6 +156,7 @@ class Upkeep:
                 self._count(track.sensor, hour, hour + HOUR_S)
             self._inbox.put_state({"rolled_until": str(hour + HOUR_S)})
             self.marks = replace(self.marks, rolled_until_s=hour + HOUR_S)
+            self._between()
         for series in sorted(self._recount):
             self._recount.discard(series)
             counter = self._catalog.tracks.get(series)
@@ -185,10 +190,11 @@ class Upkeep:
         # whole hours, so that an hour is never rolled up again from a part of its samples
         raw = [(sensor.id, _hour(now - self._days(sensor)[0] * DAY_S)) for sensor in sensors if sensor.kind == "number"]
         rolled = [(sensor.id, _hour(now - self._days(sensor)[1] * DAY_S)) for sensor in sensors]
-        gone = self._rollups.prune(raw, rolled)
+        gone = self._prune(raw, rolled)
         for sensor in sensors:
             if sensor.kind != "number" and not self.stopping:
                 gone += self._prune_words(sensor, now)
+                self._between()
         self._erase_forgotten(now)
         longest = max([self._keeping.raw_days, self._keeping.rollup_days, *(max(self._days(each)) for each in sensors)])
         self._rollups.prune_rest(now - self._keeping.raw_days * DAY_S, int(now // DAY_S) - longest - 1)
@@ -199,13 +205,24 @@ class Upkeep:
         if gone:
             log.info("Let go of %d old rows.", gone)
 
+    def _prune(self, raw: Sequence[tuple[int, int]], rolled: Sequence[tuple[int, int]]) -> int:
+        """Delete what is older, a series at a time."""
+        gone = 0
+        for series, before_s in raw:
+            gone += 0 if self.stopping else self._rollups.prune_samples(series, before_s)
+            self._between()
+        for series, before_s in rolled:
+            gone += 0 if self.stopping else self._rollups.prune_rollups(series, before_s)
+            self._between()
+        return gone
+
     def _days(self, sensor: Sensor) -> tuple[int, int]:
         return sensor.raw_days or self._keeping.raw_days, sensor.rollup_days or self._keeping.rollup_days
 
     def _prune_words(self, sensor: Sensor, now: float) -> int:
         """Words have no averages: after the raw days each change is kept, as long as rollups are."""
         raw_days, rollup_days = self._days(sensor)
-        gone = self._rollups.prune([(sensor.id, _hour(now - max(raw_days, rollup_days) * DAY_S))], [])
+        gone = self._rollups.prune_samples(sensor.id, _hour(now - max(raw_days, rollup_days) * DAY_S))
         if sensor.kind != "event":
             gone += self._rollups.thin(sensor.id, _hour(now - raw_days * DAY_S))
         return gone
@@ -219,6 +236,7 @@ class Upkeep:
             ]
         for track in tracks:
             self._rollups.erase(track.sensor.id)
+            self._between()
             with self._catalog.lock:
                 self._catalog.drop_track(track)
         if tracks:
@@ -234,11 +252,11 @@ class Upkeep:
             raw_from, rolled_from = self._rollups.span_s()
             if raw_from is not None and raw_from < now - DAY_S:
                 cut = _hour(raw_from + DAY_S)
-                self._rollups.prune([(each, cut) for each in series], [])
+                self._prune([(each, cut) for each in series], [])
                 kept = "samples"
             elif rolled_from is not None and rolled_from < now - DAY_S:
                 cut = _hour(rolled_from + DAY_S)
-                self._rollups.prune([], [(each, cut) for each in series])
+                self._prune([], [(each, cut) for each in series])
                 kept = "averages"
             else:
                 break

@@ -97,9 +97,10 @@ class Writer:
 
     def _run(self) -> None:
         while not self._pending.stopped:
-            batch = self._pending.take(TICK_S)
+            self._pending.wait(TICK_S)
             with self._one_at_a_time:
-                done = self._commit(batch)
+                # taken within, so that samples reach the disk in the order of their ids
+                done = self._commit(self._pending.take_now() if self._pending.is_due() else Batch())
                 if done and not self._pending.stopped:
                     self._keep_up()
             if not done:
@@ -108,11 +109,16 @@ class Writer:
     def _keep_up(self) -> None:
         """Fold, roll up and let go where it is time; a failure waits for the next time."""
         try:
-            self._upkeep.run()
+            self._upkeep.run(self._breathe)
         except GlanceError as error:
             log.warning("Samples could not be folded or rolled up: %s", error)
         except Exception:
             log.exception("Folding or rolling up failed.")
+
+    def _breathe(self) -> None:
+        """Between two steps of a long upkeep commit what is due, so that nobody waits for it."""
+        if self._pending.is_due():
+            self._commit(self._pending.take_now())
 
     def _commit(self, batch: Batch, *, last: bool = False) -> bool:
         unsaved = bool(self._catalog.unsaved_devices or self._catalog.unsaved_series)
@@ -147,7 +153,8 @@ class Writer:
         if batch.rows:
             self._inbox.append(batch.rows, int(self._clock() // 86400))
         if batch.receipts:
-            self._inbox.put_seen([(receipt.mid, receipt.digest) for receipt in batch.receipts])
+            waiting = [receipt for receipt in batch.receipts if self._deliveries.waits(receipt)]
+            self._inbox.put_seen([(receipt.mid, receipt.digest) for receipt in waiting])
         following = self._next_id()
         if last:
             self._inbox.put_state({"id_ceiling": str(following), **self._upkeep.last_words()})

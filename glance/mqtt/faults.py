@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from collections.abc import Sequence
 
 from glance.mqtt.address import Address
 
@@ -50,6 +51,14 @@ def of_refusal(code: int, name: str, address: Address) -> str:
     if code in (0x88, BUSY, 0x97):
         return f"The broker at {at} is busy or out of quota."
     return f"The broker at {at} refused the connection: {name}."
+
+
+def of_denial(topics: Sequence[str], address: Address) -> str:
+    """Why nothing comes although there is a connection."""
+    return (
+        f"The broker at {address.shown} does not allow subscribing to {', '.join(topics)}: "
+        "change its access list, or GLANCE_MQTT_TOPICS."
+    )
 
 
 def of_end(code: int | None, address: Address) -> str:

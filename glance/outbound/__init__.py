@@ -10,35 +10,54 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from glance import guard
 from glance.errors import FetchError
+from glance.guard import Guard
 from glance.outbound.answer import Answer
 from glance.outbound.ask import content_type_of
 from glance.outbound.auth import Sessions
 from glance.outbound.client import MAX_BYTES, Client
 from glance.outbound.masking import Mask
 from glance.outbound.memory import Lanes
+from glance.outbound.rules import Bound, Rules
 from glance.outbound.send import Sender
 from glance.outbound.target import parse
-from glance.outbound.wire import Guard
 
-__all__ = ["MAX_BYTES", "Answer", "Client", "Guard", "Mask", "Outbound", "content_type_of", "lane"]
+__all__ = ["MAX_BYTES", "Answer", "Bound", "Client", "Guard", "Mask", "Outbound", "Rules", "content_type_of", "lane"]
 
 
 class Outbound:
     """What all fetches share: connections, kept bodies, limits per host, logins.
 
-    `guard(host, address)` is called with every address before Glance connects to it (host `unix` and the socket's path for
-    a unix socket) and may raise FetchError(kind="blocked").
+    `see(host, address)` is called with every address before Glance connects to it (host `unix` and the socket's path for
+    a unix socket) and may raise FetchError(kind="blocked"); without it that is glance.guard.check.
     """
 
-    def __init__(self, guard: Guard | None = None) -> None:
-        self._sender = Sender(guard)
+    def __init__(self, see: Guard = guard.check) -> None:
+        self._sender = Sender(see)
         self._lanes = Lanes()
         self._sessions = Sessions()
 
-    def client(self, deadline: float, secrets: Iterable[str] = (), now: Callable[[], float] = time.time) -> Client:
-        """A client for one fetch that must be over at `deadline` (time.monotonic()); `secrets` are hidden in all it shows."""
-        return Client(self._sender, self._lanes, self._sessions, deadline=deadline, secrets=tuple(secrets), now=now)
+    def client(
+        self,
+        deadline: float,
+        secrets: Iterable[str] = (),
+        now: Callable[[], float] = time.time,
+        rules: Rules | None = None,
+    ) -> Client:
+        """A client for one fetch that must be over at `deadline` (time.monotonic()); `secrets` are hidden in all it shows.
+
+        `rules` say which hosts it may ask and which credentials it may use; without them every host, and none.
+        """
+        return Client(
+            self._sender,
+            self._lanes,
+            self._sessions,
+            deadline=deadline,
+            secrets=tuple(secrets),
+            now=now,
+            rules=rules or Rules(),
+        )
 
     def close(self) -> None:
         """End running requests at once and refuse further ones; may be called twice."""

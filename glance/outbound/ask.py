@@ -11,7 +11,9 @@ from typing import Any
 
 from glance import __version__
 from glance.errors import FetchError
+from glance.guard import Guard
 from glance.outbound.masking import Mask
+from glance.outbound.rules import Bound
 from glance.outbound.target import Target, Tls
 
 USER_AGENT = f"Glance/{__version__}"
@@ -26,7 +28,10 @@ _SUSPICIOUS = ("token", "secret", "key", "auth", "session", "password")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: everything that a redirect or a login may change. `deadline` is a time.monotonic() value."""
+    """One request: everything that a redirect or a login may change. `deadline` is a time.monotonic() value.
+
+    `bound` are the credentials that stand in it; `guard` sees each address that it would connect to.
+    """
 
     method: str
     target: Target
@@ -37,6 +42,8 @@ class Ask:
     budget_s: float
     max_bytes: int
     with_credentials: bool = False
+    bound: tuple[Bound, ...] = ()
+    guard: Guard | None = None
 
     def with_headers(self, extra: Mapping[str, str]) -> Ask:
         """The request with credentials in further headers."""
@@ -49,6 +56,8 @@ class Ask:
     def redirected(self, status: int, location: str, mask: Mask) -> Ask:
         """The request that a redirect asks for; another server gets no credentials and none of the secrets in `mask`."""
         target = self.target.join(location)
+        for credential in self.bound:
+            credential.check(target)
         method, body, headers = self.method, self.body, dict(self.headers)
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
             method, body = "GET", None

@@ -15,8 +15,9 @@ from glance.outbound.auth import Session, Sessions, expired_statuses, fixed_head
 from glance.outbound.faults import from_status
 from glance.outbound.masking import Mask
 from glance.outbound.memory import Lanes
+from glance.outbound.rules import Bound, Rules, filled, in_body, in_url
 from glance.outbound.send import Sender
-from glance.outbound.target import parse, parse_tls
+from glance.outbound.target import Target, parse, parse_tls
 
 MAX_BYTES = 5_000_000
 MAX_REDIRECTS = 5
@@ -35,14 +36,22 @@ class Client:
         deadline: float,
         secrets: tuple[str, ...],
         now: Callable[[], float],
+        rules: Rules,
     ) -> None:
         self.exchanges: list[Exchange] = []
         self.deadline = deadline
-        self.mask = Mask(secrets)
+        self.mask = Mask((*secrets, *rules.values()))
+        self._secrets = secrets
+        self._rules = rules
         self._sender = sender
         self._lanes = lanes
         self._sessions = sessions
         self._now = now
+
+    def lend(self, credential: Bound) -> None:
+        """One more credential that requests from now on may use, and that is hidden in all that is shown."""
+        self._rules = replace(self._rules, bound=_joined(self._rules.bound, (credential,)))
+        self.mask = Mask((*self._secrets, *self._rules.values()))
 
     def request(
         self,
@@ -64,10 +73,12 @@ class Client:
         `expect_ok=False` returns answers of any status. `max_bytes` (default 5 MB) counts what decoding unpacked.
         """
         try:
-            data, heads = encoded_body(method, body, json, default_headers(headers or {}))
+            url, bound = self._address(url)
+            target = parse(url)
+            (heads, auth), bound = self._put_in((dict(headers or {}), auth), target, bound)
+            data, heads, bound = self._body(method, body, json, default_headers(heads), target, bound)
             left_s = self.deadline - time.monotonic()
             budget_s = left_s if timeout_s is None else min(left_s, timeout_s)
-            target = parse(url)
             if budget_s <= 0:
                 raise FetchError(f"The time limit was over before {target.host} could be asked.", kind="timeout")
             ask = Ask(
@@ -79,6 +90,8 @@ class Client:
                 deadline=time.monotonic() + budget_s,
                 budget_s=budget_s,
                 max_bytes=MAX_BYTES if max_bytes is None else max_bytes,
+                bound=bound,
+                guard=self._rules.guard(target.port),
             )
             answer = self._authorised(ask, auth, follow_redirects)
             if expect_ok and not 200 <= answer.status < 300:
@@ -87,6 +100,51 @@ class Client:
         except FetchError as error:
             raise self._masked(error) from error.__cause__
         return answer
+
+    def _address(self, url: Any) -> tuple[Any, tuple[Bound, ...]]:
+        """The address with the credentials that stand in its path, query or login, each checked against its host."""
+        used = self._rules.used_in(url)
+        if not used:
+            return url, ()
+        target = parse(url)
+        for one in used:
+            if one.mark in target.host:
+                raise FetchError(f"The credential “{one.name}” cannot be part of a host's name.", kind="source")
+            one.check(target)
+        return filled(url, used, in_url), used
+
+    def _put_in(self, parts: tuple[Any, ...], target: Target, bound: tuple[Bound, ...]) -> tuple[Any, tuple[Bound, ...]]:
+        """Headers and login with their credentials; what only the login request carries is checked when that is sent."""
+        headers, auth = parts
+        if kind_of(auth) == "session":
+            later = (auth or {}).get("login")
+            now = {name: value for name, value in (auth or {}).items() if name != "login"}
+            used = self._checked((headers, now), target)
+            return (filled(headers, used), {**filled(now, used), "login": later}), _joined(bound, used)
+        used = self._checked(parts, target)
+        return (filled(headers, used), filled(auth, used)), _joined(bound, used)
+
+    def _body(
+        self,
+        method: str,
+        body: bytes | str | None,
+        json: Any,
+        headers: dict[str, str],
+        target: Target,
+        bound: tuple[Bound, ...],
+    ) -> tuple[bytes | None, dict[str, str], tuple[Bound, ...]]:
+        """The body's bytes with its credentials, the headers that belong to it, and all credentials of the request."""
+        used = self._checked((body, json), target)
+        kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+        data, heads = encoded_body(method, filled(body, used, in_body(kind)), filled(json, used), headers)
+        return data, heads, _joined(bound, used)
+
+    def _checked(self, value: Any, target: Target) -> tuple[Bound, ...]:
+        """The credentials in `value`; FetchError where one is not meant for the target."""
+        used = self._rules.used_in(value)
+        for one in used:
+            one.check(target)
+        return used
 
     def _authorised(self, ask: Ask, auth: Mapping[str, Any] | None, follow: bool) -> Answer:
         """Send with credentials; a session that has run out is opened again, once."""
@@ -105,10 +163,22 @@ class Client:
         def send(
             method: str, url: str, headers: Mapping[str, str], body: bytes | None, accept: tuple[int, ...]
         ) -> Answer:
-            heads = default_headers(headers)
+            url, in_address = self._address(url)
+            target = parse(url)
+            used = self._checked((headers, body), target)
+            heads = default_headers(filled(headers, used))
+            kind = next((value for name, value in heads.items() if name.lower() == "content-type"), "")
             # Redirects are not followed here: the cookie comes with the answer to the login itself.
             answer = self._exchange(
-                replace(ask, method=checked_method(method), target=parse(url), headers=heads, body=body)
+                replace(
+                    ask,
+                    method=checked_method(method),
+                    target=target,
+                    headers=heads,
+                    body=filled(body, used, in_body(kind)),
+                    bound=_joined(in_address, used),
+                    guard=self._rules.guard(target.port),
+                )
             )
             if not 200 <= answer.status < 400 and answer.status not in accept:
                 raise self._refusal(answer, True)
@@ -124,6 +194,7 @@ class Client:
             if not follow or answer.status not in _REDIRECTS or not location:
                 return answer
             ask = ask.redirected(answer.status, location, self.mask)
+            ask = replace(ask, guard=self._rules.guard(ask.target.port))
         raise FetchError(
             f"{ask.target.host} redirects more than {MAX_REDIRECTS} times; check the address.", kind="redirects"
         )
@@ -133,6 +204,7 @@ class Client:
         at, began = self._now(), time.monotonic()
         lane, host = ask.target.lane, ask.target.host
         try:
+            self._rules.check(ask.target)
             with self._lanes.enter(lane, host, ask.deadline, ask.budget_s):
                 try:
                     answer = self._sender.send(ask)
@@ -179,3 +251,8 @@ class Client:
             http_status=error.http_status,
             retry_after_s=error.retry_after_s,
         )
+
+
+def _joined(*several: tuple[Bound, ...]) -> tuple[Bound, ...]:
+    """Credentials without repeats."""
+    return tuple({one.name: one for some in several for one in some}.values())

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable
+from html import escape
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "••••••••"
+# Shorter secrets would hide too much of what is not theirs.
+_LEAST_INSIDE = 8
 
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:api_?-?key|key|token|secret|password|passwd|passphrase|pwd|pass|auth|sig|signature|sid|appid|"
@@ -18,20 +23,35 @@ _QUERY_PAIR = re.compile(r"([?&;])([^=&;#\s]{1,100})=([^&;#\s]*)")
 
 
 class Mask:
-    """Hides a set of secrets, also where they appear percent-encoded or in Base64."""
+    """Hides a set of secrets, also where they are percent-encoded, escaped for JSON or HTML, in hex, or within Base64."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms: set[str] = set()
-        for secret in secrets:
-            if secret:
-                forms |= {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
-                forms.add(base64.b64encode(secret.encode("utf-8", "replace")).decode())
+        given = [secret for secret in secrets if secret]
+        forms = {form for secret in given for form in _forms(secret)}
         longest_first = sorted(forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(_form(form) for form in longest_first)) if longest_first else None
+        inside = sorted({form for secret in given for form in _inside_base64(secret)}, key=len, reverse=True)
+        # What follows within the Base64 holds the end of the secret.
+        patterns = [_form(form) for form in longest_first] + [re.escape(form) + "[A-Za-z0-9+/_=-]{0,4}" for form in inside]
+        self._pattern = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
         """`text` without the secrets."""
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+    def data(self, data: Any) -> Any:
+        """Plain JSON data without the secrets, in texts and in names of fields; the same object where it holds none."""
+        if self._pattern is None or not self.finds(json.dumps(data, ensure_ascii=False, default=str)):
+            return data
+        return self._walked(data)
+
+    def _walked(self, data: Any) -> Any:
+        if isinstance(data, str):
+            return self.text(data)
+        if isinstance(data, list):
+            return [self._walked(item) for item in data]
+        if isinstance(data, dict):
+            return {self.text(str(name)): self._walked(item) for name, item in data.items()}
+        return data
 
     def finds(self, text: str) -> bool:
         """True where `text` holds a secret."""
@@ -41,6 +61,34 @@ class Mask:
         """An address without the secrets, without user and password, and without values whose name says they are secret."""
         bare = _USERINFO.sub(f"{HIDDEN}@", url)
         return self.text(_QUERY_PAIR.sub(_hide_pair, bare))
+
+
+def _forms(secret: str) -> set[str]:
+    """The ways in which a secret may come back."""
+    raw = secret.encode("utf-8", "replace")
+    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    forms = {secret, *quoted, *(_lower_escapes(one) for one in quoted)}
+    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret), escape(secret, False)}
+    forms.add(base64.b64encode(raw).decode())
+    if len(raw) >= _LEAST_INSIDE:
+        forms |= {raw.hex(), raw.hex().upper()}
+    return forms
+
+
+def _inside_base64(secret: str) -> set[str]:
+    """What of a secret shows in the Base64 of a longer text, as in Basic logins; what stands before it shifts it by 0 to 2 bytes."""
+    raw = secret.encode("utf-8", "replace")
+    if len(raw) < _LEAST_INSIDE:
+        return set()
+    cuts = set()
+    for offset in range(3):
+        whole = base64.b64encode(b"\0" * offset + raw).decode()
+        cuts.add(whole[(0, 2, 3)[offset] : len(whole) - (4 if (offset + len(raw)) % 3 else 0)])
+    return cuts | {cut.replace("+", "-").replace("/", "_") for cut in cuts}
+
+
+def _lower_escapes(text: str) -> str:
+    return re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), text)
 
 
 def _form(form: str) -> str:

@@ -14,6 +14,7 @@ import subprocess
 import time
 
 from glance.errors import FetchError
+from glance.guard import Guard, check
 
 PAYLOAD_BYTES = 16
 
@@ -25,11 +26,12 @@ class CannotPing(FetchError):
     """This computer may not ping at all; the host may be fine."""
 
 
-def tcp_ms(host: str, port: int, timeout_s: float) -> float:
-    """Connect and close; FetchError where nobody listens or nobody answers."""
+def tcp_ms(host: str, port: int, timeout_s: float, see: Guard = check) -> float:
+    """Connect and close; FetchError where nobody listens or nobody answers, or where `see` refuses the address."""
     end = time.monotonic() + timeout_s
     last: OSError | None = None
     for family, kind, protocol, _, address in _resolve(host, port):
+        see(host, str(address[0]))
         began = time.perf_counter()
         try:
             with socket.socket(family, kind, protocol) as probe:
@@ -43,12 +45,13 @@ def tcp_ms(host: str, port: int, timeout_s: float) -> float:
     raise _unreachable(f"{host} port {port}", last, timeout_s)
 
 
-def ping_ms(host: str, timeout_s: float) -> float:
+def ping_ms(host: str, timeout_s: float, see: Guard = check) -> float:
     """One ICMP echo, by a socket that needs no rights where the system allows it, else by the `ping` command.
 
-    FetchError where there is no reply, CannotPing where this computer has no way to ask.
+    FetchError where there is no reply or `see` refuses the address, CannotPing where this computer has no way to ask.
     """
     family, _, _, _, address = _resolve(host, None)[0]
+    see(host, str(address[0]))
     try:
         probe = socket.socket(family, socket.SOCK_DGRAM, _protocol(family))
     except OSError as error:

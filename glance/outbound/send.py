@@ -13,11 +13,12 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from glance.errors import FetchError
+from glance.guard import Guard
 from glance.outbound.answer import Answer
 from glance.outbound.ask import Ask
 from glance.outbound.faults import from_exception
 from glance.outbound.memory import Bodies, Kept
-from glance.outbound.wire import Connection, Guard, Pool
+from glance.outbound.wire import Connection, Pool
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNDONE = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
@@ -27,7 +28,7 @@ _OWN_CONDITION = frozenset({"if-none-match", "if-modified-since", "range"})
 class Sender:
     """Connections and kept bodies, shared by all fetches."""
 
-    def __init__(self, guard: Guard | None) -> None:
+    def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._pool = Pool()
         self._bodies = Bodies()
@@ -62,8 +63,12 @@ class Sender:
 
         Requests that must not be repeated always get a new connection.
         """
-        fresh = Connection(ask.target, ask.tls, self._guard)
+        see = self._seen_by(ask)
+        fresh = Connection(ask.target, ask.tls, see)
         conn = self._pool.take(fresh.key) if ask.method in _REPEATABLE else None
+        if conn is not None and conn.peer:
+            # Another fetch opened it, by its own rules; the name may lead elsewhere by now, or was never agreed to lead there.
+            see(ask.target.host, conn.peer)
         if conn is not None:
             try:
                 return self._on(conn, ask)
@@ -97,6 +102,16 @@ class Sender:
         else:
             self._pool.give(conn)
         return answer
+
+    def _seen_by(self, ask: Ask) -> Guard:
+        """Both guards in one: that of all requests, then that of this fetch."""
+
+        def check(host: str, address: str) -> None:
+            self._guard(host, address)
+            if ask.guard is not None:
+                ask.guard(host, address)
+
+        return check
 
     @contextmanager
     def _known(self, conn: Connection) -> Iterator[None]:

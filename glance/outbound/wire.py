@@ -10,13 +10,13 @@ import ssl
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from urllib3.connection import HTTPConnection
 
 from glance.errors import FetchError
+from glance.guard import Guard
 from glance.outbound.target import Target, Tls
 
 MAX_IDLE = 64
@@ -24,8 +24,6 @@ MAX_IDLE_PER_HOST = 8
 IDLE_S = 50.0
 _SLOW_ADDRESS_S = 2.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
-
-Guard = Callable[[str, str], None]
 
 
 class _Bounded:
@@ -87,7 +85,10 @@ def _context(verify: bool) -> ssl.SSLContext:
 
 
 class Connection(HTTPConnection):
-    """One connection to a Target's origin; `arm` it before use. `reused` tells whether it has already carried a request."""
+    """One connection to a Target's origin; `arm` it before use. `reused` tells whether it has already carried a request.
+
+    `peer` is the address it is connected to.
+    """
 
     def __init__(self, target: Target, tls: Tls, guard: Guard | None) -> None:
         super().__init__("localhost" if target.scheme == "unix" else target.host, target.port or None)
@@ -95,6 +96,7 @@ class Connection(HTTPConnection):
         self.idle_since = 0.0
         self.reused = False
         self.wire: socket.socket | None = None
+        self.peer = ""
         self._target = target
         self._tls = tls
         self._guard = guard
@@ -134,8 +136,9 @@ class Connection(HTTPConnection):
         addresses = resolve(target.host, target.port, self._deadline)
         failures: list[OSError] = []
         for index, (family, address) in enumerate(addresses):
+            self.peer = str(address[0])
             if self._guard:
-                self._guard(target.host, str(address[0]))
+                self._guard(target.host, self.peer)
             until = self._deadline
             if index + 1 < len(addresses):  # a silent first address must leave time for the others
                 until = min(until, time.monotonic() + _SLOW_ADDRESS_S)

@@ -46,6 +46,7 @@ class Trial:
     took_s: float
     exchanges: tuple[Any, ...]
     raw: str | None
+    notes: tuple[str, ...] = ()
 
 
 class Refresher:
@@ -63,7 +64,9 @@ class Refresher:
         kinds: Mapping[str, ModuleType],
         clock: Callable[[], float] = time.time,
         pool: Pool | None = None,
+        vault: fetching.Vault | None = None,
     ) -> None:
+        self._vault = vault
         self._definitions = definitions
         self._outbound = outbound
         self._hub = hub
@@ -80,6 +83,7 @@ class Refresher:
             kinds=kinds,
             pool=self._pool,
             clock=clock,
+            vault=vault,
         )
         self._keeper = Keeper(self._answers, self._flights, self._pool, widgets, hub, self.want, clock)
 
@@ -178,7 +182,7 @@ class Refresher:
     def test(self, definition: Definition, params: Mapping[str, Any]) -> Trial:
         """Run the source once and keep everything that came, also where it failed."""
         try:
-            ready = fetching.plan(definition, params, self._kinds)
+            ready = fetching.plan(definition, params, self._kinds, self._vault)
         except FetchError as error:
             return Trial(None, None, error, 0.0, (), None)
         if not ready.kind.FETCHES:
@@ -198,7 +202,7 @@ class Refresher:
         if not self._pool.submit(Job(run, overran, ready.deadline_s, ready.lane, urgent=True)):
             raise Unavailable("Glance is stopping.")
         answer = done.result(timeout=MAX_DEADLINE_S + 4 * GRACE_S)
-        return Trial(answer.data, answer.answer, answer.error, answer.took_s, answer.exchanges, answer.raw)
+        return Trial(answer.data, answer.answer, answer.error, answer.took_s, answer.exchanges, answer.raw, answer.notes)
 
     # Changing what is stored
 

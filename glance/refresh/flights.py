@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -56,7 +56,9 @@ class Flights:
         kinds: Mapping[str, ModuleType],
         pool: Pool,
         clock: Callable[[], float],
+        vault: fetching.Vault | None = None,
     ) -> None:
+        self._vault = vault
         self._answers = answers
         self._widgets = widgets
         self._definitions = definitions
@@ -139,7 +141,7 @@ class Flights:
             params = (
                 flight.params if flight.params is not None else self._answers.whole(flight.widget, flight.definition)
             )
-            ready = fetching.plan(flight.definition, params, self._kinds)
+            ready = fetching.plan(flight.definition, params, self._kinds, self._vault)
             suspended = self.is_suspended(flight.definition.slug)
             if suspended:
                 raise FetchError(suspended, kind="source")
@@ -286,7 +288,12 @@ class Flights:
             raw=answer.raw,
         )
         with self._lock:
-            self._history.setdefault(flight.widget.id, deque(maxlen=HISTORY)).append(fetch)
+            kept = self._history.setdefault(flight.widget.id, deque(maxlen=HISTORY))
+            if fetch.raw is not None:
+                # Only the latest answer is ever shown; twenty for each widget would be most of the memory.
+                kept = deque((replace(one, raw=None) for one in kept), maxlen=HISTORY)
+                self._history[flight.widget.id] = kept
+            kept.append(fetch)
         level = logging.DEBUG
         if error is not None and not (before and before.error):
             level = logging.WARNING

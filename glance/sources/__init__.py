@@ -25,6 +25,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from glance import guard
+from glance.errors import FetchError
+from glance.outbound import Rules
+
 DEFAULT_DEADLINE_S = 10.0
 MAX_DEADLINE_S = 30.0
 
@@ -80,6 +84,10 @@ class HttpClient(Protocol):
         """Send one request. `url` is http://, https:// or unix:/path/to.sock:/path. Raises FetchError."""
 
 
+def _no_credential(name: str) -> str:
+    raise FetchError("Credentials cannot be used here.", kind="source")
+
+
 @dataclass(slots=True)
 class SourceIO:
     """What one fetch may use; nothing else reaches the outside.
@@ -87,6 +95,10 @@ class SourceIO:
     `state` is the source's own memory for this widget: a JSON object, changed in place, stored together with the answer and
     kept when the cache is cleared. `previous` is the last good answer for the same params, or None.
     `deadline` is a time.monotonic() value. `secrets` are the strings to be masked wherever they would be shown.
+    `permit(host, port)` is asked before anything but `http` connects to a host: FetchError where this fetch may not, else
+    what must be called with (host, address) before each connection.
+    `credential(name)` gives the word that `http` replaces by a credential; `lent()` are the values it stands for so far.
+    `notes` are lines for the author that the source leaves behind.
     """
 
     http: HttpClient
@@ -97,6 +109,10 @@ class SourceIO:
     previous: Any = None
     folder: Path | None = None
     secrets: tuple[str, ...] = ()
+    permit: Callable[[str, int | None], guard.Guard] = Rules().permit
+    credential: Callable[[str], str] = _no_credential
+    lent: Callable[[], tuple[str, ...]] = tuple
+    notes: list[str] = field(default_factory=list)
 
     def remaining_s(self) -> float:
         """Seconds left until the deadline, at least 0."""

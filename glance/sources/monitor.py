@@ -143,9 +143,10 @@ def _run(check: _Check, io: SourceIO) -> _Result:
     try:
         if check.kind == "http":
             return _http(check, io)
+        see = io.permit(check.target, check.port or None)
         if check.kind == "tcp":
-            return _judged(check, tcp_ms(check.target, check.port, check.timeout_s))
-        return _judged(check, ping_ms(check.target, check.timeout_s))
+            return _judged(check, tcp_ms(check.target, check.port, check.timeout_s, see))
+        return _judged(check, ping_ms(check.target, check.timeout_s, see))
     except CannotPing as error:
         return _Result("unknown", error=error.sentence)
     except FetchError as error:

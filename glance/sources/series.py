@@ -1,4 +1,8 @@
-"""Series: sensors of devices, as they are stored; nothing is fetched, every new sample repaints the widget."""
+"""Series: sensors of devices, as they are stored; nothing is fetched, every new sample repaints the widget.
+
+Sensors are named (`series`), or all that fit a selection (`select`) are taken, also those that appear later. A manifest may use
+the kind too; `shape` then says what its card gets: value, points, rows, or devices (an overview, see glance/series/overviews.py).
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,28 @@ PICKABLE = True
 RANGES = ["1h", "6h", "24h", "7d", "30d"]
 MAX_SERIES = 16
 
+
+def _filter(title: str, description: str = "") -> dict[str, Any]:
+    return {"type": "string", "title": title, "maxLength": 200, "description": description}
+
+
+SELECT: dict[str, dict[str, Any]] = {
+    "room": _filter("Room", "Several are parted by commas."),
+    "class": _filter("Class", "temperature, humidity, power, battery, door, motion, …"),
+    "device": _filter("Device"),
+    "unit": _filter("Unit"),
+    "name": _filter("Part of the name"),
+    "kind": _filter("Kind of value", "number, boolean, enum, text or event."),
+    "ecosystem": _filter("Ecosystem", "zigbee2mqtt, tasmota, shelly, …"),
+}
 FORM: dict[str, Any] = {
     "type": "object",
-    "required": ["series"],
+    "anyOf": [{"required": ["series"]}, {"required": ["select"]}],
     "properties": {
         "series": {
             "type": "array",
             "title": "Sensors",
+            "tucked": False,
             "minItems": 1,
             "maxItems": MAX_SERIES,
             "items": {
@@ -34,22 +53,42 @@ FORM: dict[str, Any] = {
                 },
             },
         },
-        "range": {"type": "string", "title": "Time shown", "enum": RANGES, "default": "24h"},
+        "select": {
+            "type": "object",
+            "title": "All sensors that fit",
+            "additionalProperties": False,
+            "properties": SELECT,
+        },
+        "range": {"type": "string", "title": "Time shown", "enum": RANGES, "default": "24h", "tucked": False},
+        "use": {
+            "type": "string",
+            "title": "Counters",
+            "enum": ["hour", "day"],
+            "titles": {"hour": "What each hour used", "day": "What each day used"},
+            "description": "Empty shows them as they count.",
+        },
         "max_samples": {
             "type": "integer",
             "title": "Samples kept ready for scripts",
             "minimum": 1,
             "maximum": 1000,
             "default": 50,
-            "tucked": True,
         },
     },
 }
+# In a manifest a filter may be a list, or an expression that gives null.
+_FILTERS = {name: {"type": ["string", "array", "null"]} for name in SELECT}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
-    "properties": FORM["properties"],
-    "required": ["series"],
+    "anyOf": FORM["anyOf"],
+    "properties": {
+        **FORM["properties"],
+        "select": {"type": "object", "additionalProperties": False, "properties": _FILTERS},
+        "shape": {"type": "string", "enum": ["value", "points", "rows", "devices"]},
+        "each": {"type": "string", "enum": ["sensor", "device"]},
+        "order": {"type": "string", "enum": ["name", "worst"]},
+    },
 }
 
 

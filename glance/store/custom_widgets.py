@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from glance.store.rows import dump, load
 class CustomWidgetRow:
     """One row: `manifest` holds its template too; for a folder it is what was read when its files bore `stamp`.
 
-    `status_at` is since when the status holds (Unix seconds).
+    `status_at` is since when the status holds (Unix seconds). `hosts` are those that the owner lets a definition of the API
+    ask; None = it was made before this was asked.
     """
 
     id: int
@@ -32,9 +33,10 @@ class CustomWidgetRow:
     version: int
     created_at: float
     updated_at: float
+    hosts: tuple[str, ...] | None = None
 
 
-COLUMNS = "id, slug, name, origin, status, status_at, path, manifest, stamp, version, created_at, updated_at"
+COLUMNS = "id, slug, name, origin, status, status_at, path, manifest, stamp, version, created_at, updated_at, hosts"
 
 
 class CustomWidgets:
@@ -90,21 +92,34 @@ class CustomWidgets:
                 (self._clock(), slug),
             )
 
-    def put_api(self, slug: str, manifest: Mapping[str, Any], if_version: int | None = None) -> CustomWidgetRow:
-        """Store a manifest that came through the API (it wins over a folder of the same slug)."""
+    def put_api(
+        self, slug: str, manifest: Mapping[str, Any], if_version: int | None = None, hosts: Sequence[str] = ()
+    ) -> CustomWidgetRow:
+        """Store a manifest that came through the API (it wins over a folder of the same slug), and the hosts agreed for it."""
         now = self._clock()
         with self._db.write(structure=True) as con:
             row = con.execute(f"SELECT {COLUMNS} FROM custom_widgets WHERE slug = ?", (slug,)).fetchone()
             if if_version is not None and row is not None and row["version"] != if_version:
                 raise PreconditionFailed("The custom widget was changed in the meantime; nothing was saved.", _row(row))
             con.execute(
-                "INSERT INTO custom_widgets (slug, name, origin, status, status_at, manifest, created_at, updated_at) "
-                "VALUES (?, ?, 'api', 'ok', ?, ?, ?, ?) ON CONFLICT (slug) DO UPDATE SET name = excluded.name, origin = 'api', "
-                "status = 'ok', status_at = excluded.status_at, manifest = excluded.manifest, path = NULL, version = version + 1, "
+                "INSERT INTO custom_widgets (slug, name, origin, status, status_at, manifest, hosts, created_at, updated_at) "
+                "VALUES (?, ?, 'api', 'ok', ?, ?, ?, ?, ?) ON CONFLICT (slug) DO UPDATE SET name = excluded.name, origin = 'api', "
+                "status = 'ok', status_at = excluded.status_at, manifest = excluded.manifest, hosts = excluded.hosts, "
+                "path = NULL, version = version + 1, "
                 "updated_at = excluded.updated_at",
-                (slug, str(manifest["name"]), now, dump(dict(manifest)), now, now),
+                (slug, str(manifest["name"]), now, dump(dict(manifest)), dump(list(hosts)), now, now),
             )
             return _row(con.execute(f"SELECT {COLUMNS} FROM custom_widgets WHERE slug = ?", (slug,)).fetchone())
+
+    def agree(self, slug: str, hosts: Sequence[str]) -> None:
+        """Store the hosts that a definition of the API may ask, instead of those before; NotFound where there is none."""
+        with self._db.write(structure=True) as con:
+            done = con.execute(
+                "UPDATE custom_widgets SET hosts = ?, updated_at = ? WHERE slug = ? AND origin = 'api'",
+                (dump(list(hosts)), self._clock(), slug),
+            )
+            if not done.rowcount:
+                raise NotFound("There is no custom widget with this slug that was made here.")
 
     def delete(self, slug: str, with_widgets: bool = False) -> None:
         """Delete the row; with `with_widgets` its widgets too (without, a row in use is refused by the caller)."""
@@ -132,4 +147,5 @@ def _row(row: sqlite3.Row) -> CustomWidgetRow:
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        hosts=tuple(load(row["hosts"])) if row["hosts"] is not None else None,
     )

@@ -16,11 +16,13 @@ from glance.store.db import Database
 from glance.store.rows import dump, load
 
 COLUMNS = (
-    "id, slug, title, icon, position, is_default, is_template, is_public, settings, version, created_at, updated_at"
+    "id, slug, title, icon, position, is_default, is_template, is_public, settings, version, created_at, updated_at, "
+    "public_address"
 )
-CHANGEABLE = ("title", "slug", "icon", "position", "is_default", "is_template", "is_public", "settings")
+CHANGEABLE = ("title", "slug", "icon", "position", "is_default", "is_template", "is_public", "settings", "public_address")
 GRID_COLUMNS = 12
 MAX_ROW = 10_000
+PUBLIC_ADDRESS_BYTES = 12
 
 
 def slug_of(title: str) -> str:
@@ -46,6 +48,16 @@ class Dashboards:
         """The dashboard with this slug, or NotFound."""
         with self._db.read() as con:
             return _dashboard(self._row(con, slug))
+
+    def public(self, address: str) -> Dashboard:
+        """The dashboard that is public at this address, or NotFound."""
+        with self._db.read() as con:
+            row = con.execute(
+                f"SELECT {COLUMNS} FROM dashboards WHERE public_address = ? AND is_public = 1", (address,)
+            ).fetchone()
+        if row is None:
+            raise NotFound("There is nothing at this address.")
+        return _dashboard(row)
 
     def default(self) -> Dashboard | None:
         """The dashboard that `/` shows: the chosen one, else the first."""
@@ -113,6 +125,7 @@ class Dashboards:
             values = {name: changes[name] for name in CHANGEABLE if name in changes}
             if "slug" in values:
                 self._refuse_taken(con, values["slug"], row["id"])
+            self._settle_public_address(con, row, values)
             if "settings" in values:
                 values["settings"] = dump(values["settings"])
             if values.get("is_default"):
@@ -169,6 +182,17 @@ class Dashboards:
         if row is None:
             raise NotFound("There is no dashboard with this address.")
         return row
+
+    def _settle_public_address(self, con: sqlite3.Connection, row: sqlite3.Row, values: dict[str, Any]) -> None:
+        """What becomes public without an address gets one that nobody can guess; a chosen one must be free."""
+        chosen = values.get("public_address", row["public_address"])
+        if values.get("is_public", row["is_public"]) and not chosen:
+            values["public_address"] = chosen = secrets.token_hex(PUBLIC_ADDRESS_BYTES)
+        if not chosen or chosen == row["public_address"]:
+            return
+        other = con.execute("SELECT id FROM dashboards WHERE public_address = ?", (chosen,)).fetchone()
+        if other is not None:
+            raise Conflict("Another dashboard has this public address already.")
 
     def _free_slug(self, con: sqlite3.Connection, wanted: str) -> str:
         taken = {row["slug"] for row in con.execute("SELECT slug FROM dashboards")}
@@ -235,4 +259,5 @@ def _dashboard(row: sqlite3.Row) -> Dashboard:
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        public_address=row["public_address"],
     )

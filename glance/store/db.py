@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 5000
 MAX_IDLE_READERS = 8
+# Reading a whole file of 2 GB takes a minute from an SD card.
+CHECK_WHOLE_BYTES = 32 * 1024 * 1024
+GROWING = frozenset({"inbox", "samples", "texts", "rollups_5m", "rollups_1h", "seen"})
 
 
 class Database:
@@ -45,7 +48,9 @@ class Database:
         except sqlite3.Error as error:
             raise SettingError(f"{self.path} cannot be used: {_sentence(error)}") from error
         except OSError as error:
-            raise SettingError(f"{self.path} cannot be used: {error.strerror}; check who owns the data folder.") from error
+            raise SettingError(
+                f"{self.path} cannot be used: {error.strerror}; check who owns the data folder."
+            ) from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -179,10 +184,8 @@ class Database:
                 f"{self.path} was written by a newer Glance (its version is {found}, this Glance knows {known}): "
                 "start the newer Glance, or put back a copy from the backups folder."
             )
-        if found:
-            problem = self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if problem != "ok":
-                raise sqlite3.DatabaseError("database disk image is malformed")
+        if found and self._is_damaged():
+            raise sqlite3.DatabaseError("database disk image is malformed")
         self._writer.execute("PRAGMA journal_mode = WAL")
         # twice the usual: pages that change often, as those of samples do, are written to the file less often
         self._writer.execute("PRAGMA wal_autocheckpoint = 2000")
@@ -192,6 +195,14 @@ class Database:
             if version > found:
                 self._step(version, sql)
         os.chmod(self.path, 0o600)
+
+    def _is_damaged(self) -> bool:
+        """Whether SQLite finds something wrong; of a big file only the tables that do not grow are looked at, to start soon."""
+        checks = ["quick_check(1)"]
+        if self.path.stat().st_size > CHECK_WHOLE_BYTES:
+            rows = self._writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            checks = [f"quick_check('{row['name']}')" for row in rows if row["name"] not in GROWING]
+        return any(self._writer.execute(f"PRAGMA {check}").fetchone()[0] != "ok" for check in checks)
 
     def _copy(self, version: int) -> None:
         """Keep a copy of the old file before it is upgraded."""

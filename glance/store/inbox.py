@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from glance.store.db import Database
 
@@ -83,7 +84,8 @@ class Inbox:
                 "SELECT series, ts, id, value, text FROM inbox ORDER BY series, ts, id"
             )
             con.execute("INSERT INTO folds (last_id, min_ts, at) VALUES (?, ?, ?)", (last, earliest, at))
-            _empty(con, "inbox")
+            with unzeroed(con):
+                con.execute("DELETE FROM inbox")
             self.put_state({"folded_to": str(last)})
         return int(last), late
 
@@ -100,7 +102,8 @@ class Inbox:
     def replace_seen(self, deliveries: Iterable[tuple[int, int]]) -> None:
         """Only these deliveries may come again: forget all others."""
         with self._db.write() as con:
-            _empty(con, "seen")
+            with unzeroed(con):
+                con.execute("DELETE FROM seen")
             self.put_seen(deliveries)
 
     def state(self) -> dict[str, str]:
@@ -114,9 +117,12 @@ class Inbox:
             con.executemany("INSERT OR REPLACE INTO ingest_state (name, value) VALUES (?, ?)", list(values.items()))
 
 
-def _empty(con: sqlite3.Connection, table: str) -> None:
-    """Delete every row. Debian's SQLite overwrites what it deletes with zeros, which here would double the bytes written."""
+@contextmanager
+def unzeroed(con: sqlite3.Connection) -> Iterator[None]:
+    """Inside, deleted samples are not overwritten with zeros: Debian's SQLite does so, and doubles the bytes written by it."""
     zeroes = int(con.execute("PRAGMA secure_delete").fetchone()[0])
     con.execute("PRAGMA secure_delete = OFF")
-    con.execute(f"DELETE FROM {table}")
-    con.execute(f"PRAGMA secure_delete = {zeroes:d}")
+    try:
+        yield
+    finally:
+        con.execute(f"PRAGMA secure_delete = {zeroes:d}")

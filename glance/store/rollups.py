@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glance.store.db import Database
+from glance.store.inbox import unzeroed
 
 HOUR_S = 3600
 FIVE_S = 300
@@ -74,20 +75,18 @@ class Rollups:
             ).fetchone()[0]
         return None if oldest is None else int(oldest) // 3_600_000 * HOUR_S
 
-    def prune(self, raw: Sequence[tuple[int, float]], rolled: Sequence[tuple[int, float]]) -> int:
-        """Delete samples and rollups of each (series, older than Unix seconds); returns how many rows went."""
-        count = 0
-        with self._db.write() as con:
-            for series, before_s in raw:
-                count += con.execute(
-                    "DELETE FROM samples WHERE series = ? AND ts < ?", (series, int(before_s * 1000))
-                ).rowcount
-            for series, before_s in rolled:
-                for table in ("rollups_5m", "rollups_1h"):
-                    count += con.execute(
-                        f"DELETE FROM {table} WHERE series = ? AND at < ?", (series, int(before_s))
-                    ).rowcount
-        return count
+    def prune_samples(self, series: int, before_s: int) -> int:
+        """Delete the samples of a series before a time (Unix seconds); returns how many there were."""
+        with self._db.write() as con, unzeroed(con):
+            return con.execute("DELETE FROM samples WHERE series = ? AND ts < ?", (series, before_s * 1000)).rowcount
+
+    def prune_rollups(self, series: int, before_s: int) -> int:
+        """Delete the rollups of a series before a time (Unix seconds); returns how many there were."""
+        with self._db.write() as con, unzeroed(con):
+            return sum(
+                con.execute(f"DELETE FROM {table} WHERE series = ? AND at < ?", (series, before_s)).rowcount
+                for table in ("rollups_5m", "rollups_1h")
+            )
 
     def thin(self, series: int, before_s: float) -> int:
         """Of a series of words keep, before a time, only where the word changed; returns how many rows went."""
@@ -108,7 +107,7 @@ class Rollups:
 
     def erase(self, series: int) -> None:
         """Delete everything of a series."""
-        with self._db.write() as con:
+        with self._db.write() as con, unzeroed(con):
             for table in ("samples", "rollups_5m", "rollups_1h"):
                 con.execute(f"DELETE FROM {table} WHERE series = ?", (series,))
 

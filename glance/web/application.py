@@ -11,6 +11,8 @@ from glance.runtime import Runtime
 from glance.web import (
     api,
     assets,
+    credentials,
+    derived,
     devices,
     door,
     fragments,
@@ -19,7 +21,9 @@ from glance.web import (
     pages,
     plain,
     problems,
+    public,
     ranges,
+    security,
     settings,
     sockets,
     welcome,
@@ -40,15 +44,17 @@ def create_app(runtime: Runtime) -> Flask:
     door.init_app(app, runtime)
     problems.init_app(app, runtime)
     assets.install(app, runtime.icons)
-    for part in (pages, fragments, sockets, devices):
+    for part in (pages, fragments, sockets, devices, widget_socket, public):
         part.init_app(app, runtime)
     api.init_app(app)
     for blueprint in (
         plain.bp,
         settings.blueprint,
+        security.blueprint,
+        credentials.blueprint,
         images.bp,
         ranges.blueprint,
-        widget_socket.blueprint,
+        derived.blueprint,
         ingest_socket.blueprint,
     ):
         app.register_blueprint(blueprint)

@@ -15,7 +15,7 @@ from glance.web import runtime
 from glance.web.arrange import Box, pack, picture
 from glance.web.speech import counted, sentence_of
 
-LABELS = {"title": "Title", "slug": "Address", "icon": "Icon"}
+LABELS = {"title": "Title", "slug": "Address", "icon": "Icon", "public_address": "Public address"}
 MAX_ROWS = 40
 Answer = str | Response | tuple[str, int]
 
@@ -28,6 +28,8 @@ class DashboardForm:
     slug: str = ""
     icon: str = ""
     is_default: bool = False
+    is_public: bool = False
+    public_address: str = ""
     version: int = 0
     order: list[str] = field(default_factory=list)
     sizes: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -121,6 +123,7 @@ def delete_dashboard(slug: str) -> Answer:
 def _fill(form: DashboardForm, current: Dashboard, widgets: list[Widget]) -> None:
     form.title, form.slug, form.icon = current.title, current.slug, current.icon or ""
     form.is_default, form.version = current.is_default, current.version
+    form.is_public, form.public_address = current.is_public, current.public_address or ""
     form.order = [widget.id for widget in widgets]
     form.sizes = {widget.id: (str(widget.place.w), str(widget.place.h)) for widget in widgets}
 
@@ -131,6 +134,8 @@ def _read(form: DashboardForm) -> None:
     form.slug = request.form.get("slug", "").strip()
     form.icon = request.form.get("icon", "").strip()
     form.is_default = "is_default" in request.form
+    form.is_public = "is_public" in request.form
+    form.public_address = request.form.get("public_address", "").strip()
     form.version = request.form.get("version", 0, type=int)
     if not form.title:
         form.errors["title"] = "Give it a title."
@@ -138,6 +143,8 @@ def _read(form: DashboardForm) -> None:
         form.errors["title"] = "At most 120 characters."
     if form.slug and form.slug != slug_of(form.slug):
         form.errors["slug"] = "Lower-case letters, digits and hyphens only."
+    if form.public_address and (form.public_address != slug_of(form.public_address) or len(form.public_address) < 3):
+        form.errors["public_address"] = "At least three lower-case letters, digits and hyphens."
 
 
 def _read_layout(form: DashboardForm, widgets: list[Widget]) -> None:
@@ -184,6 +191,8 @@ def _save(current: Dashboard, form: DashboardForm, widgets: list[Widget]) -> Das
         changes["slug"] = form.slug
     if form.is_default and not current.is_default:
         changes["is_default"] = True
+    if "public_address" in request.form:
+        changes |= {"is_public": form.is_public, "public_address": form.public_address or None}
     saved = rt.dashboards.update(current.slug, changes, if_version=version)
     rt.hub.mark_page(saved.slug)
     return saved
@@ -200,7 +209,8 @@ def _boxes(form: DashboardForm, widgets: list[Widget]) -> list[Box] | None:
 
 def _note(form: DashboardForm, error: Conflict | Invalid) -> None:
     if isinstance(error, Conflict):
-        form.errors["slug"] = "Another dashboard has this address already."
+        name = "public_address" if "public" in error.sentence else "slug"
+        form.errors[name] = "Another dashboard has this address already."
         return
     for fault in error.errors:
         form.errors[fault.field] = sentence_of(fault.message)

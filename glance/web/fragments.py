@@ -23,7 +23,7 @@ from glance.definition import Definition
 from glance.errors import GlanceError
 from glance.model import Tail, View, Widget
 from glance.runtime import Runtime
-from glance.web import notes
+from glance.web import door, notes
 
 blueprint = Blueprint("fragments", __name__)
 
@@ -33,7 +33,7 @@ OOB = b' hx-swap-oob="outerMorph"'
 # Unguessable, so that no text of a widget can be mistaken for one of them.
 _SEED = secrets.token_hex(8)
 AGE, ARC, OUT = (f"[{_SEED}{name}]" for name in ("age", "arc", "oob"))
-_MARKS = re.compile(f"\\[{_SEED}(age|arc|oob)\\]".encode())
+MARKS = re.compile(f"\\[{_SEED}(age|arc|oob)\\]".encode())
 _FORM_ORIGIN = re.compile(r"<form\b[^>]*\saction=\"(https?://[^/\"?#\s]+)")
 
 
@@ -164,7 +164,7 @@ class Fragments:
             note=notes.note(view, body is not None),
             blank=notes.blank(view, widget, definition) if body is None else None,
         )
-        pieces = _MARKS.split(text.strip().encode())
+        pieces = MARKS.split(text.strip().encode())
         forms = tuple(dict.fromkeys(_FORM_ORIGIN.findall(str(body or "")))) if definition and definition.trusted else ()
         return Rendered(
             widget.id,
@@ -240,6 +240,7 @@ def answer(widgets: Sequence[Widget]) -> Response:
 def _refresh(widget_id: str) -> Widget:
     """Force one fetch and wait for it; a failure is shown by the card itself."""
     rt: Runtime = current_app.extensions["glance"]
+    door.charge("force")
     widget = rt.widgets.get(widget_id)
     # A failure is stored with the widget: the card says why, and offers to try again.
     with suppress(GlanceError):

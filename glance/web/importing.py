@@ -30,7 +30,10 @@ def import_form() -> Answer:
         return _show(text, plan, [f"{fault.field} {fault.message}." for fault in plan.faults]), 422
     if request.form.get("do") != "import":
         return _show(text, plan, [])
-    made, _ = carry_out(plan, document["dashboard"])
+    hosts = _hosts(plan)
+    if hosts and request.form.get("agree") != " ".join(hosts):
+        return _show(text, plan, [], unagreed=True), 422
+    made, _ = carry_out(plan, document["dashboard"], hosts)
     return redirect(url_for("pages.dashboard", slug=made.slug), 303)
 
 
@@ -56,7 +59,12 @@ def _read(text: str) -> tuple[dict[str, Any], list[str]]:
     return (document, []) if not faults else ({}, faults)
 
 
-def _show(text: str, plan: Plan | None, faults: list[str]) -> str:
+def _hosts(plan: Plan) -> list[str]:
+    """Every host that what is imported names: its new custom widgets in their sources, its widgets in their params."""
+    return list(dict.fromkeys([*(host for some in plan.hosts.values() for host in some), *plan.widget_hosts]))
+
+
+def _show(text: str, plan: Plan | None, faults: list[str], unagreed: bool = False) -> str:
     return render_template(
         "import.html",
         current=None,
@@ -64,6 +72,8 @@ def _show(text: str, plan: Plan | None, faults: list[str]) -> str:
         plan=plan,
         faults=faults,
         lines=_lines(plan) if plan is not None and not faults else [],
+        hosts=_hosts(plan) if plan is not None and not faults else [],
+        unagreed=unagreed,
     )
 
 

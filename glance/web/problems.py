@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.routing import BuildError
 
 from glance.errors import FetchError, FieldError, GlanceError, Invalid, PreconditionFailed, Unavailable
+from glance.limits import TooOften
 from glance.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -99,8 +101,8 @@ def _of_glance(error: GlanceError) -> Fault:
         extra = (("current", error.current),)
     if isinstance(error, Unavailable):
         headers = (("Retry-After", str(BUSY_RETRY_S)),)
-    if isinstance(error, FetchError) and error.retry_after_s:
-        headers = (("Retry-After", str(max(1, round(error.retry_after_s)))),)
+    if isinstance(error, (FetchError, TooOften)) and error.retry_after_s:
+        headers = (("Retry-After", str(max(1, math.ceil(error.retry_after_s)))),)
     return Fault(error.status, error.title, error.sentence, errors, extra, headers)
 
 

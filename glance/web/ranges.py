@@ -18,8 +18,7 @@ def points(widget_id: str) -> Any:
     """`{"series": [{label, unit, points: [[t, v | null], …]}]}`, t in Unix seconds; 404 where the widget shows something else."""
     rt = runtime()
     widget = rt.widgets.get(widget_id)
-    source = widget.params.get("data_source") or {}
-    if source.get("kind") != "series":
+    if rt.series.source_of(widget) is None:
         raise NotFound("This widget does not show stored samples.")
     span = request.args.get("range", "24h")
     if span not in RANGE_S:

@@ -66,7 +66,7 @@ def takers(runtime: Runtime) -> list[str]:
 
 
 def series_of(widget: Widget) -> list[dict[str, Any]]:
-    """The series a widget follows, as its params name them: [{"device", "sensor", "label"?}, …]; empty where it follows none."""
+    """The series that a widget's params name: [{"device", "sensor", "label"?}, …]; empty where it names none."""
     source = widget.params.get("data_source")
     if not isinstance(source, dict) or source.get("kind") != "series":
         return []
@@ -75,15 +75,14 @@ def series_of(widget: Widget) -> list[dict[str, Any]]:
 
 
 def tracked(runtime: Runtime, widget: Widget) -> list[tuple[str, Sensor | None]]:
-    """("device/sensor", the sensor or None where it was never seen) for each series of a widget; NotFound where it has none."""
-    listed = series_of(widget)
-    if not listed:
+    """("device/sensor", the sensor or None where it was never seen) for each series of a widget, named or selected;
+    NotFound where it shows something else."""
+    if runtime.series.source_of(widget) is None:
         raise NotFound("This widget does not show samples of a device.")
-    found: list[tuple[str, Sensor | None]] = []
-    for each in listed:
-        device, sensor = str(each.get("device", "")), str(each.get("sensor", ""))
-        found.append((f"{device}/{sensor}", runtime.devices.find(device, sensor)))
-    return found
+    return [
+        (f"{item.device}/{item.sensor}", runtime.devices.find(item.device, item.sensor))
+        for item in runtime.series.items(widget)
+    ]
 
 
 def max_samples(widget: Widget) -> int:
@@ -94,7 +93,7 @@ def max_samples(widget: Widget) -> int:
 
 
 def placed(runtime: Runtime) -> set[tuple[str, str]]:
-    """Every (device, sensor) that some widget shows, by its present name."""
+    """Every (device, sensor) that some widget names, by its present name; overviews that select theirs do not count."""
     found: set[tuple[str, str]] = set()
     for widget in runtime.widgets.all():
         for each in series_of(widget):

@@ -13,7 +13,9 @@ import pytest
 from glance.ingest import Delivery
 from glance.mqtt.readings import Reading
 from tests.e2e.conftest import Look
+from tests.mosquitto import Mosquitto
 from tests.page_site import Site
+from tests.waiting import until
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 DEVICE = "garden/greenhouse"
@@ -190,3 +192,28 @@ def test_axe_finds_nothing_on_the_device_pages(site: Site, look: Callable[..., L
         page.until("document.readyState === 'complete'")
         assert violations(page) == [], address
         assert page.run("document.documentElement.scrollWidth <= innerWidth"), address
+
+
+def test_the_broker_stands_in_the_popover_of_a_dashboard(site: Site, look: Callable[..., Look]) -> None:
+    site.tallies(1)
+    page = look().open(f"{site.address}/d/home").connected()
+    page.page.click(".conn")
+    page.until("document.querySelector('#conn-pop #conn-broker')?.textContent.includes('Not used')")
+    assert page.run("document.querySelector('#conn-pop').matches(':popover-open')")
+    assert violations(page) == []
+
+
+def test_a_broker_that_goes_and_comes_back_is_said_on_the_page(tmp_path: Path, look: Callable[..., Look]) -> None:
+    broker = Mosquitto(tmp_path / "broker").start()
+    site = Site(tmp_path / "site", mqtt_url=broker.url).start()
+    try:
+        until(lambda: site.runtime.mqtt is not None and site.runtime.mqtt.state.connected)
+        page = look().open(f"{site.address}/devices")
+        page.until("document.querySelector('#dev-sum').textContent.includes('nothing to set up')")
+        broker.stop(kill=True)
+        page.until("document.querySelector('#dev-notes').textContent.includes('Glance keeps trying')", timeout_s=10)
+        broker.start()
+        page.until("!document.querySelector('#dev-notes').textContent.trim()", timeout_s=15)
+    finally:
+        site.stop()
+        broker.stop()

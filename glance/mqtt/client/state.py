@@ -28,14 +28,19 @@ class BrokerState:
     given: bool
 
 
-class Rate:
-    """How many in the last minute, by seconds."""
+class Traffic:
+    """How many messages came, altogether and in the last minute, when the last one, and how many could not be handled."""
 
     def __init__(self) -> None:
         self._seconds: deque[list[int]] = deque(maxlen=61)
+        self.last_at: float | None = None
+        self.messages = 0
+        self.faults = 0
 
     def hit(self, now: float) -> None:
         """One more."""
+        self.last_at = now
+        self.messages += 1
         second = int(now)
         if self._seconds and self._seconds[-1][0] == second:
             self._seconds[-1][1] += 1
@@ -44,7 +49,7 @@ class Rate:
 
     def per_minute(self, now: float) -> int:
         """The count of the last 60 s."""
-        return sum(count for second, count in list(self._seconds) if now - second < 60)
+        return sum(count for second, count in list(self._seconds) if 0 <= now - second < 60)
 
 
 class Receiver(Protocol):

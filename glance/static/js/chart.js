@@ -1,4 +1,4 @@
-// Charts with uPlot: <div class="plot" data-plot><script type="application/json">{"series": [{"label", "unit", "points": [[t, v]]}], "range"}</script></div>.
+// Charts with uPlot: <div class="plot" data-plot><script type="application/json">{"series": [{"label", "unit", "points": [[t, v]], "bars", "steps", "words"}]}</script></div>.
 const DASH = [null, [7, 4], [2, 4], [10, 3, 2, 3]], SWATCH = ['', '5 2.5', '2 2.5', '6 2 1 2'], SVG = 'http://www.w3.org/2000/svg';
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'], MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const charts = new Map();
@@ -9,6 +9,8 @@ const ink = name => { probe.style.color = `var(${name})`; return getComputedStyl
 const two = n => String(n).padStart(2, '0');
 const hm = t => { const d = new Date(t * 1000); return two(d.getHours()) + ':' + two(d.getMinutes()); };
 const when = t => { const d = new Date(t * 1000); return `${DAYS[d.getDay()]} ${d.getDate()} ${MONTHS[d.getMonth()]}, ${hm(t)}`; };
+// Large numbers in groups of three, as the server writes them.
+const grouped = text => text.replace(/^-?\d{5,}/, whole => whole.replace(/\B(?=(\d{3})+$)/g, '\u202f'));
 const unitOf = unit => (unit ? (unit === '°' ? '°' : ' ' + unit) : '');
 function digits(v) { const a = Math.abs(v); return a >= 100 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : String(+v.toFixed(2)); }
 
@@ -43,7 +45,7 @@ function tipFor(host, chart) {
   const rows = chart.series.map((s, i) => {
     const row = document.createElement('div'), value = document.createElement('b'), v = chart.plot.data[i + 1][k];
     row.className = 'c' + (i % 4 + 1);
-    value.textContent = v == null ? 'no data' : digits(v) + unitOf(s.unit);
+    value.textContent = v == null ? 'no data' : s.words?.[v] ?? digits(v) + unitOf(s.unit);
     row.append(swatch(i), s.label ?? '', value);
     return row;
   });
@@ -54,26 +56,34 @@ function tipFor(host, chart) {
   tip.style.top = '8px';
 }
 
+function paths(s, i) {
+  if (s.bars) return { paths: uPlot.paths.bars({ size: [0.7, 48], align: 1 }), fill: () => ink('--s' + (i % 4 + 1)), width: 0 };
+  return s.steps ? { paths: uPlot.paths.stepped({ align: 1 }) } : {};
+}
+
 function options(host, chart, span_s) {
-  const font = '11px ' + getComputedStyle(document.body).fontFamily, unit = chart.series[0]?.unit;
+  const font = '11px ' + getComputedStyle(document.body).fontFamily, units = new Set(chart.series.map(s => s.unit || ''));
+  // lines of different units share an axis that names none
+  const unit = units.size === 1 ? [...units][0] : '', bars = chart.series.some(s => s.bars);
   const mark = t => span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
-  const short = unit && /^[°%]/.test(unit) ? unit[0] : '';
+  const short = unit && /^[°%]/.test(unit) && chart.series.every(s => s.unit === unit) ? unit[0] : '';
   return {
     width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, 10, 0, 0],
     cursor: { points: { size: 7, width: 2 }, drag: { x: true, y: false, dist: 6 } }, legend: { show: false },
-    scales: { y: { range: (_, low, high) => (low == null ? [0, 1] : uPlot.rangeNum(low, high === low ? low + 1 : high, 0.1, true)) } },
+    // a single point stands at the end of its last hour
+    scales: { x: { range: (_, low, high) => (low == null ? [Date.now() / 1000 - 3600, Date.now() / 1000] : low === high ? [high - 3600, high] : [low, high]) }, y: { range: (_, low, high) => (low == null ? [0, 1] : bars ? [Math.min(0, low), Math.max(high, 0) * 1.1 || 1] : uPlot.rangeNum(low, high === low ? low + 1 : high, 0.1, true)) } },
     axes: [
       { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, ts) => ts.map(mark) },
-      { stroke: () => ink('--ink-3'), font, size: 40, gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : +v.toFixed(6)) + short) },
+      { stroke: () => ink('--ink-3'), font, size: (_, marks) => Math.max(34, ...(marks ?? []).map(mark => 14 + 6.5 * mark.length)), gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : grouped(String(+v.toFixed(6)))) + short) },
     ],
-    series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: DASH[i % 4], points: { show: false }, spanGaps: false }))],
+    series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: s.bars ? null : DASH[i % 4], points: { show: false }, spanGaps: !!s.steps, ...paths(s, i) }))],
     hooks: { setCursor: [() => chart.plot && tipFor(host, chart)], setSelect: [plot => { if (plot.select.width > 0) chart.zoomed = true; }] },
   };
 }
 
 function draw(host, { series = [] } = read(host)) {
   const data = columns(series), known = charts.get(host);
-  const shape = JSON.stringify(series.map(s => [s.label, s.unit]));
+  const shape = JSON.stringify(series.map(s => [s.label, s.unit, s.bars, s.steps]));
   const span_s = (data[0].at(-1) ?? 0) - (data[0][0] ?? 0);
   if (known && known.shape === shape && known.span === label(span_s)) { known.plot.setData(data, !known.zoomed); return; }
   known?.plot.destroy();
@@ -104,7 +114,7 @@ function grow(host, points) {
   points.forEach((point, i) => {
     if (!point || !data[i + 1]) return;
     const [t, v] = point, places = values[i]?.textContent.split('.')[1]?.length ?? 0;
-    if (values[i]) values[i].textContent = v.toFixed(places);
+    if (values[i]) values[i].textContent = grouped(v.toFixed(places));
     const last = data[0].length - 1;
     if (data[0][last] === t) { data[i + 1][last] = v; return; }
     if (t < data[0][last]) return;

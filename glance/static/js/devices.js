@@ -1,8 +1,8 @@
 // Keeps a page of devices up to date: asks every two seconds, while somebody looks, for the parts that changed. Search as one types; Visualize as a dialog.
-const EVERY_MS = 2000, TYPING_MS = 200, LOST_AFTER = 3;
+const EVERY_MS = 2000, TYPING_MS = 200, LOST_AFTER = 3, LINES_EVERY_MS = 300000;
 const main = document.querySelector('main[data-parts]'), asker = document.getElementById('asker');
 const form = document.querySelector('[data-devices]'), banner = document.querySelector('[data-lost]');
-let waiting = 0, running = false, again = false, failed = 0;
+let waiting = 0, running = false, again = false, failed = 0, lines = Date.now();
 
 function address() {
   const url = new URL(main.dataset.parts, location.href);
@@ -29,6 +29,12 @@ document.addEventListener('htmx:config:request', event => {
   const { ctx } = event.detail;
   if (ctx.sourceElement !== asker) return;
   ctx.request.action = address();
+  // The small lines change slowly: they come every few minutes, with everything else.
+  if (Date.now() - lines > LINES_EVERY_MS) {
+    lines = Date.now();
+    ctx.request.headers['Glance-Lines'] = '1';
+    return;
+  }
   ctx.request.headers['Glance-Have'] = [...main.querySelectorAll('[data-v][id]')].map(part => `${part.id}:${part.dataset.v}`).join();
 });
 document.addEventListener('htmx:after:request', event => {

@@ -12,6 +12,8 @@ function changed(element, cls, attribute) {
 
 htmx.registerExtension('keep', {
   htmx_before_morph_node(old, { newNode }) {
+    // What an update leaves out to stay small: `data-keep` stands in its place.
+    if (newNode.matches?.('[data-keep]')) return false;
     if (old.matches('[data-plot]')) {
       const data = newNode.querySelector('script[type="application/json"]')?.textContent;
       const holder = old.querySelector('script[type="application/json"]');

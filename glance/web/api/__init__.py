@@ -6,9 +6,11 @@ from flask import Flask
 
 from glance.web.api import (
     batch,
+    credentials,
     dashboards,
     data,
     definitions,
+    derived,
     devices,
     docs,
     execute,
@@ -24,15 +26,18 @@ from glance.web.api import (
     samples,
     sensors,
     snapshot,
+    tokens,
     widgets,
 )
 
 # Importing a module is what declares its routes.
 __all__ = [
     "batch",
+    "credentials",
     "dashboards",
     "data",
     "definitions",
+    "derived",
     "devices",
     "docs",
     "execute",
@@ -48,6 +53,7 @@ __all__ = [
     "samples",
     "sensors",
     "snapshot",
+    "tokens",
     "widgets",
 ]
 

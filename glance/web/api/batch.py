@@ -12,7 +12,7 @@ from glance import parallel
 from glance.errors import GlanceError, NotFound
 from glance.model import View, Widget
 from glance.refresh import DATA_WAIT_S
-from glance.web import runtime
+from glance.web import door, runtime
 from glance.web.api import schemas
 from glance.web.api.data import TAG, data_of, fetched, refuse_failed
 from glance.web.api.envelope import LOADING, envelope
@@ -31,16 +31,20 @@ FORCED_DEADLINE_S = 15.0
     tag=TAG,
     summary="The data of many widgets",
     body=schemas.BATCH,
+    scope_by_body=True,
+    failures=(429,),
     body_example={"widget_ids": ["5f0c2a9b11de", "9a70b3c4d2e1"]},
     answers={200: ("By id; a failing widget has a problem in its place.", schemas.ref("Batch"))},
 )
 def batch(body: dict[str, Any]) -> Any:
     """Each answers as `/data` does, or with `force_refresh` as `/refresh` does, with one deadline of 15 s for all. An id that
     is named twice counts once; an unknown one has a 404 in its place; one failing widget never fails the others."""
+    forced = body.get("force_refresh", False)
+    need("refresh" if forced else "read")
     ids = list(dict.fromkeys(body["widget_ids"]))
     widgets = runtime().widgets.many(ids)
-    if body.get("force_refresh", False):
-        need("refresh")
+    if forced:
+        door.charge("force", len(widgets))
         views = _side_by_side(list(widgets.values()), forced=True, limit_s=FORCED_DEADLINE_S)
     else:
         views = _as_data(list(widgets.values()))

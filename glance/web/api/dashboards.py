@@ -46,7 +46,7 @@ def list_dashboards() -> Any:
 def create_dashboard(body: dict[str, Any]) -> Any:
     """Needs `title`; without `slug` one is made from the title. The first dashboard becomes the default."""
     rt = runtime()
-    later: dict[str, Any] = {name: body[name] for name in ("position", "is_public") if name in body}
+    later: dict[str, Any] = {name: body[name] for name in ("position", "is_public", "public_address") if name in body}
     with rt.db.write():
         item = rt.dashboards.create(
             title=body["title"].strip(),
@@ -128,10 +128,9 @@ def delete_dashboard(slug: str) -> Any:
 def put_layout(slug: str, body: dict[str, Any]) -> Any:
     """All or nothing; widgets that are not named stay where they are, and none may lie over another."""
     try:
-        item = runtime().dashboards.set_layout(slug, body["layout"], if_version=expected_version())
+        item = runtime().placing.arrange(slug, body["layout"], if_version=expected_version())
     except PreconditionFailed as error:
         raise shown_current(error) from error
-    runtime().hub.mark_page(slug)
     return one(item)
 
 

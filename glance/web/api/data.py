@@ -10,7 +10,7 @@ from flask import request
 from glance.errors import Conflict, FetchError, FieldError, Invalid
 from glance.model import Failure, View, Widget
 from glance.refresh.answers import kind_of
-from glance.web import runtime
+from glance.web import door, runtime
 from glance.web.api import schemas
 from glance.web.api.body import read_json
 from glance.web.api.definitions import flag
@@ -46,11 +46,12 @@ def get_data(widget_id: str) -> Answer:
     scope="refresh",
     tag=TAG,
     summary="Fetch now",
-    failures=(502, 504),
+    failures=(429, 502, 504),
     answers={200: ENVELOPE},
 )
 def refresh_widget(widget_id: str) -> Answer:
     """Forces a fetch and waits for it; no body. Push and static widgets answer with what is there."""
+    door.charge("force")
     widget = runtime().widgets.get(widget_id)
     return enveloped(fetched(widget), forward="request")
 

@@ -6,15 +6,16 @@ from typing import Any
 
 from flask import request, url_for
 
+from glance import guard
 from glance.definition import Definition
 from glance.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
 from glance.folders import Broken
-from glance.registry import manifest_of
+from glance.registry import manifest_of, waiting
 from glance.store.custom_widgets import CustomWidgets
 from glance.web import runtime
 from glance.web.api import paging, schemas
 from glance.web.api.etag import etag, expected_version, refuse_stale
-from glance.web.api.routing import route
+from glance.web.api.routing import holds, route
 from glance.web.api.times import iso
 
 TAG = "Custom widgets"
@@ -62,13 +63,14 @@ def list_custom_widgets() -> Any:
 )
 def create_custom_widget(body: dict[str, Any]) -> Any:
     """A manifest as in widget.yaml with `template` as text. Without `slug` one is made from `name`. Each fault is named with
-    its place."""
+    its place. It may ask the hosts that it names if the owner or a token with the scope `admin` sends it; else nobody has
+    agreed to them yet (`hosts.waiting`), and PUT /api/custom-widgets/<slug>/hosts does."""
     manifest = dict(body)
     slug = manifest.pop("slug", None)
     if slug is not None and not isinstance(slug, str):
         raise Invalid("slug must be text.", [FieldError("slug", "must be text")])
     _needs_name(manifest)
-    return _one(runtime().definitions.save(manifest, slug=slug), 201)
+    return _one(runtime().definitions.save(manifest, slug=slug, agreed=_agreed(manifest)), 201)
 
 
 @route(
@@ -112,7 +114,9 @@ def change_custom_widget(slug: str, body: dict[str, Any]) -> Any:
     manifest = {key: value for key, value in {**row.manifest, **changes}.items() if value is not None}
     _needs_name(manifest)
     try:
-        changed = runtime().definitions.save(manifest, slug=slug, if_version=expected_version(), replace_it=True)
+        changed = runtime().definitions.save(
+            manifest, slug=slug, if_version=expected_version(), replace_it=True, agreed=_agreed(manifest)
+        )
     except PreconditionFailed as error:
         raise PreconditionFailed(error.sentence, get_custom_widget(slug)[0]) from error
     return _one(changed)
@@ -142,6 +146,11 @@ def delete_custom_widget(slug: str) -> Any:
     for page in {widget.dashboard for widget in used}:
         runtime().hub.mark_page(page)
     return None, 204
+
+
+def _agreed(manifest: dict[str, Any]) -> list[str]:
+    """The hosts that a manifest names, where whoever sends it may agree to them: the owner, or a token with the scope admin."""
+    return guard.named(manifest) if holds("admin") else []
 
 
 def flag(name: str) -> bool:
@@ -194,6 +203,7 @@ def _whole(definition: Definition, counts: dict[str, int]) -> dict[str, Any]:
         "params": dict(definition.params),
         "data_schema": definition.data_schema,
         "widgets": counts.get(definition.slug, 0),
+        "hosts": {"agreed": list(definition.agreed), "waiting": waiting(definition)},
         "fault": None,
     }
 

@@ -9,7 +9,7 @@ from glance.errors import FieldError, Invalid, NotFound
 from glance.runtime import Runtime
 from glance.store.devices import Device
 from glance.web import runtime, tracking
-from glance.web.api import paging, schemas, widgets
+from glance.web.api import device_schemas, paging, schemas, widgets
 from glance.web.api.etag import etag, refuse_stale
 from glance.web.api.routing import route
 from glance.web.api.times import iso
@@ -52,7 +52,7 @@ def get_device(device_id: str) -> Any:
     tag=TAG,
     summary="Change a device",
     takes_if_match=True,
-    body=schemas.DEVICE_CHANGES,
+    body=device_schemas.DEVICE_CHANGES,
     body_example={"name": "Greenhouse", "room": "Garden"},
     answers={200: ONE},
 )
@@ -109,7 +109,7 @@ def restore_device(device_id: str) -> Any:
     tag=TAG,
     summary="Count a device for another",
     failures=(409,),
-    body=schemas.INTO,
+    body=device_schemas.INTO,
     body_example={"into": "greenhouse"},
     answers={200: ("The device it counts for now.", schemas.ref("Device"))},
 )
@@ -148,7 +148,7 @@ def separate_device(device_id: str) -> Any:
     tag=TAG,
     summary="Show a sensor on a dashboard",
     failures=(404,),
-    body=schemas.TRACK,
+    body=device_schemas.TRACK,
     body_example={
         "sensor_variable": "humidity",
         "widget_type": "line-chart",

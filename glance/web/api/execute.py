@@ -7,7 +7,7 @@ from typing import Any
 
 from glance.definition import Definition
 from glance.errors import Conflict
-from glance.web import runtime
+from glance.web import door, runtime
 from glance.web.api import schemas
 from glance.web.api.data import Answer, enveloped, forward_of, last_view
 from glance.web.api.definitions import TAG
@@ -22,19 +22,23 @@ from glance.web.api.routing import need, route
     summary="Run a custom widget",
     body=schemas.EXECUTE,
     body_example={"widget_instance_id": "5f0c2a9b11de", "force_refresh": False},
-    failures=(409, 502, 504),
+    scope_by_body=True,
+    failures=(409, 429, 502, 504),
     answers={200: ("The data with its age.", schemas.ref("Envelope"))},
 )
 def execute(slug: str, body: dict[str, Any]) -> Answer:
     """With `widget_instance_id` the widget's stored answer is used and kept; its saved params apply unless `params` are given
-    for this call. Without it the source is asked each time and nothing is stored. Forcing needs the scope `refresh`, giving
-    params `write`."""
+    for this call. Without it the source is asked each time and nothing is stored. Forcing takes the scope `refresh`
+    instead of `read`, giving params `write`, both both."""
     params, widget_id = body.get("params"), body.get("widget_instance_id")
     force = body.get("force_refresh", False)
-    if params is not None:
-        need("write")
+    for scope in [name for name, asked in (("write", params is not None), ("refresh", force)) if asked] or ["read"]:
+        need(scope)
+    # what is answered from the cache costs nothing worth counting
     if force:
-        need("refresh")
+        door.charge("force")
+    elif params is not None or widget_id is None:
+        door.charge("execute")
     rt = runtime()
     definition = rt.definitions.get(slug)
     if widget_id is None:

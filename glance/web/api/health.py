@@ -95,8 +95,8 @@ def metrics() -> Any:
 
 
 def may_see_detail() -> bool:
-    """True for callers on this computer and for those whom the door knows."""
-    return bool(request.environ.get("glance.local")) or bool(g.get("scopes"))
+    """True for callers on this computer, the owner, and programs that may read."""
+    return bool(request.environ.get("glance.local")) or bool(g.get("scopes", frozenset()) & {"*", "read"})
 
 
 def _database() -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from glance import guard
 from glance import params as widget_params
 from glance.definition import Definition, cron_fault
 from glance.errors import FieldError, GlanceError, Invalid
@@ -17,7 +18,10 @@ from glance.web.api import schemas
 
 @dataclass(slots=True)
 class Plan:
-    """What an import would do; `faults` empty = it can be done."""
+    """What an import would do; `faults` empty = it can be done.
+
+    `hosts` are those that each new custom widget names, `widget_hosts` those in the params of the widgets.
+    """
 
     slug: str
     wanted_slug: str
@@ -28,6 +32,8 @@ class Plan:
     missing: list[str] = field(default_factory=list)
     secrets: list[dict[str, Any]] = field(default_factory=list)
     widgets: list[dict[str, Any]] = field(default_factory=list)
+    hosts: dict[str, list[str]] = field(default_factory=dict)
+    widget_hosts: list[str] = field(default_factory=list)
     faults: list[FieldError] = field(default_factory=list)
 
     def shown(self) -> dict[str, Any]:
@@ -44,6 +50,7 @@ class Plan:
                 "missing": self.missing,
             },
             "secrets": self.secrets,
+            "hosts": {"custom_widgets": self.hosts, "widgets": self.widget_hosts},
             "faults": [{"field": fault.field, "message": fault.message} for fault in self.faults],
         }
 
@@ -94,6 +101,7 @@ def _plan_definitions(plan: Plan, manifests: list[dict[str, Any]]) -> dict[str, 
             plan.faults += _under(f"custom_widgets.{number}", error)
             continue
         plan.create[slug] = manifest
+        plan.hosts[slug] = guard.named(manifest)
         taken.add(slug)
         if slug != old:
             plan.renamed[old] = slug
@@ -120,6 +128,9 @@ def _plan_widget(plan: Plan, number: int, item: dict[str, Any], arriving: dict[s
     fault = cron_fault(schedule) if schedule is not None else None
     if fault:
         plan.faults.append(FieldError(f"widgets.{number}.schedule", fault))
+    for host in sorted(guard.written_in(params)):
+        if host not in plan.widget_hosts:
+            plan.widget_hosts.append(host)
     for path in needed:
         plan.secrets.append({"widget": number, "title": item["title"], "param": path})
     plan.widgets.append({**item, "custom_widget": definition.slug, "params": params})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from glance.errors import Invalid
@@ -11,7 +12,7 @@ from glance.web.api import dashboards, schemas, shown
 from glance.web.api.definitions import flag
 from glance.web.api.exporting import FORMAT, TAG, VERSION
 from glance.web.api.import_plan import Plan, plan_import
-from glance.web.api.routing import route
+from glance.web.api.routing import need, route
 
 _OPTIONAL_OBJECT = {"type": "object"}
 DOCUMENT: dict[str, Any] = {
@@ -49,6 +50,12 @@ DOCUMENT: dict[str, Any] = {
                 },
             },
         },
+        "agreed_hosts": {
+            "type": "array",
+            "maxItems": 500,
+            "items": {"type": "string", "maxLength": 260},
+            "description": "Of the hosts that the preview lists, those that its new custom widgets may ask. Needs the scope admin.",
+        },
         "custom_widgets": {
             "type": "array",
             "maxItems": 200,
@@ -72,26 +79,34 @@ DOCUMENT: dict[str, Any] = {
     },
 )
 def import_dashboard(body: dict[str, Any]) -> Any:
-    """All or nothing. A slug that is taken gets a number. Secrets are not in an export: each must be entered again."""
+    """All or nothing. A slug that is taken gets a number. Secrets are not in an export: each must be entered again. New
+    custom widgets ask no host that they name until it is agreed to, by `agreed_hosts` here or later."""
     plan = plan_import(body)
     if flag("preview"):
         return plan.shown()
+    agreed = body.get("agreed_hosts") or []
+    if agreed:
+        need("admin")
     if plan.faults:
         raise Invalid("The document cannot be imported; nothing was made.", plan.faults)
-    dashboard, widgets = carry_out(plan, body["dashboard"])
+    dashboard, widgets = carry_out(plan, body["dashboard"], agreed)
     made, status, headers = dashboards.one(dashboard, 201)
     report = plan.shown()
     answer = {
         **made,
         "widgets": [shown.widget(widget) for widget in widgets],
         "custom_widgets": report["custom_widgets"],
+        "hosts": report["hosts"],
         "secrets": [{**item, "widget_id": widgets[item["widget"]].id} for item in plan.secrets],
     }
     return answer, status, headers
 
 
-def carry_out(plan: Plan, dashboard: dict[str, Any]) -> tuple[Dashboard, list[Widget]]:
-    """The definitions first, then the dashboard with its widgets in one transaction; undone where that fails.
+def carry_out(
+    plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ()
+) -> tuple[Dashboard, list[Widget]]:
+    """The definitions first, which may ask those of the `agreed` hosts that they name, then the dashboard with its widgets in
+    one transaction; undone where that fails.
 
     The registry reads the database itself and must not be called inside the transaction.
     """
@@ -99,7 +114,7 @@ def carry_out(plan: Plan, dashboard: dict[str, Any]) -> tuple[Dashboard, list[Wi
     saved: list[str] = []
     try:
         for slug, manifest in plan.create.items():
-            rt.definitions.save(manifest, slug=slug)
+            rt.definitions.save(manifest, slug=slug, agreed=[host for host in plan.hosts[slug] if host in agreed])
             saved.append(slug)
         with rt.db.write():
             made = rt.dashboards.create(

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from glance import __version__
-from glance.web.api import schemas
+from glance.web.api import device_schemas, schemas
 from glance.web.api.routing import ROUTES, Route, encode, route
 
 TAGS = (
@@ -21,6 +21,7 @@ TAGS = (
     "Export and import",
     "Snapshot",
     "Preferences",
+    "Tokens",
     "About the API",
     "Health",
 )
@@ -29,6 +30,7 @@ _PART_SAYS = {
     "slug": "The slug, as in the address of the dashboard or the name of the custom widget's folder.",
     "widget_id": "The widget's id.",
     "device_id": "The device's id; a slash in it may stay as it is.",
+    "token_id": "The token's id.",
     "sensor": "The sensor's name; a slash in it may stay as it is.",
 }
 _FAILURES = {
@@ -84,7 +86,7 @@ def describe(base: str = "/") -> dict[str, Any]:
         "tags": [{"name": tag} for tag in TAGS],
         "paths": paths,
         "components": {
-            "schemas": schemas.ANSWERS,
+            "schemas": {**schemas.ANSWERS, **device_schemas.ANSWERS},
             "responses": {_failure_name(status): _failure(status, says) for status, says in _FAILURES.items()},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer TOKEN"},

@@ -6,7 +6,7 @@ from typing import Any
 
 from glance.mqtt.decode.native import parse_body
 from glance.runtime import Runtime
-from glance.web import runtime
+from glance.web import door, runtime
 from glance.web.api.routing import need, route
 
 TAG = "Devices and samples"
@@ -37,7 +37,7 @@ BODY: dict[str, Any] = {
     scope="ingest:<device>",
     tag=TAG,
     summary="Send readings of a device",
-    failures=(503,),
+    failures=(429, 503),
     body=BODY,
     body_example=EXAMPLE,
     answers={
@@ -62,5 +62,6 @@ def store(rt: Runtime, body: Any) -> dict[str, int]:
     readings = parse_body(body, now=rt.clock(), oldest_s=rt.settings.raw_days * DAY_S)
     for device in sorted({reading.device for reading in readings}):
         need(f"ingest:{device}")
+    door.charge("readings", len(readings))
     stored = rt.ingest.submit(readings)
     return {"stored": stored, "ignored": len(readings) - stored}

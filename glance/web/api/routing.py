@@ -25,8 +25,8 @@ View = Callable[..., Any]
 class Route:
     """One method on one path, as declared.
 
-    `scope` is the scope a caller needs ('open' = none, 'read', 'write', 'refresh', 'push:<widget>', 'admin'). One that names
-    what only the body tells ('ingest:<device>') is asked for by the view itself, with `need`.
+    `scope` is the scope a caller needs ('open' = none, 'read', 'write', 'refresh', 'push:<widget>', 'admin'). Where the body
+    decides ('ingest:<device>', or `scope_by_body`) the view itself asks for it, with `need`.
     `body` is the schema of the JSON body, None = no body is read; `body_optional` lets an empty body through as None.
     `query` maps names to schemas; `answers` maps a status to (sentence, schema or None); `failures` are the statuses of
     problems beside those that follow from the rest.
@@ -47,6 +47,7 @@ class Route:
     answers_as: str = "application/json"
     failures: tuple[int, ...] = ()
     takes_if_match: bool = False
+    scope_by_body: bool = False
     endpoint: str = ""
 
 
@@ -68,6 +69,7 @@ def route(
     answers_as: str = "application/json",
     failures: tuple[int, ...] = (),
     takes_if_match: bool = False,
+    scope_by_body: bool = False,
     endpoint: str = "",
 ) -> Callable[[View], View]:
     """Declare a view. It is called with the path's parts and, where `body` is given, with `body`; it returns JSON data,
@@ -91,6 +93,7 @@ def route(
                 answers_as=answers_as,
                 failures=failures,
                 takes_if_match=takes_if_match,
+                scope_by_body=scope_by_body,
                 endpoint=endpoint or f"api.{view.__name__}",
             )
         )
@@ -109,7 +112,7 @@ def _handler(item: Route) -> View:
     @wraps(item.view)
     def handle(**parts: str) -> Response:
         kind, _, name = item.scope.partition(":")
-        if not name:
+        if not name and not item.scope_by_body:
             need(item.scope)
         elif (part := name.strip("<>")) in parts:
             need(f"{kind}:{parts[part]}")
@@ -135,10 +138,14 @@ def _check(value: Any, schema: Schema) -> None:
 
 def need(scope: str) -> None:
     """403 unless the caller holds `scope`; the door puts the caller's scopes into `g.scopes` ('*' = every one)."""
+    if scope != "open" and not holds(scope):
+        raise Forbidden(f"This token lacks the scope {scope}.")
+
+
+def holds(scope: str) -> bool:
+    """Whether the caller holds `scope`."""
     held = g.get("scopes", frozenset())
-    if scope == "open" or "*" in held or scope in held:
-        return
-    raise Forbidden(f"This token lacks the scope {scope}.")
+    return "*" in held or scope in held
 
 
 def answer(result: Any) -> Response:

@@ -77,7 +77,15 @@ _DASHBOARD_FIELDS: Schema = {
     "position": {"type": "integer", "minimum": 1, "maximum": 100_000},
     "is_default": {"type": "boolean"},
     "is_template": {"type": "boolean"},
-    "is_public": {"type": "boolean"},
+    "is_public": {"type": "boolean", "description": "Anybody who knows its public address may look at it."},
+    "public_address": {
+        "type": ["string", "null"],
+        "minLength": 3,
+        "maxLength": 60,
+        "pattern": SLUG["pattern"],
+        "pattern_help": SLUG["pattern_help"],
+        "description": "The end of /p/<address>. Left out or null when it becomes public: one that nobody can guess.",
+    },
     "settings": FREE,
 }
 NEW_DASHBOARD = body(_DASHBOARD_FIELDS, ["title"])
@@ -126,101 +134,7 @@ EXPORT: Schema = {
     "description": "What GET /api/dashboards/<slug>/export answers.",
 }
 
-DEVICE_CHANGES = body(
-    {
-        "name": {"type": ["string", "null"], "maxLength": 120, "description": "Null takes its own."},
-        "room": {"type": ["string", "null"], "maxLength": 120, "description": "Null takes its own."},
-        "hidden": {"type": "boolean", "description": "Still recorded, left out of the list."},
-        "ignored": {"type": "boolean", "description": "Nothing it sends is read any more."},
-    }
-)
-SENSOR_CHANGES = body(
-    {
-        "name": {"type": ["string", "null"], "maxLength": 120, "description": "Null takes its own."},
-        "unit": {"type": ["string", "null"], "maxLength": 24, "description": "Null takes its own; empty means none."},
-        "hidden": {"type": ["boolean", "null"], "description": "Null takes what it declares."},
-        "decimals": {"type": ["integer", "null"], "minimum": 0, "maximum": 8},
-        "correction": {"type": ["number", "null"], "description": "Added to each new value."},
-        "expire_after": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "Seconds of silence."},
-        "raw_days": {"type": ["integer", "null"], "minimum": 1, "maximum": 36500},
-        "rollup_days": {"type": ["integer", "null"], "minimum": 1, "maximum": 36500},
-    }
-)
-INTO = body({"into": {"type": "string", "minLength": 1}}, ["into"])
-SENSOR_INTO = body(
-    {"device": {"type": "string", "minLength": 1}, "sensor": {"type": "string", "minLength": 1}}, ["device", "sensor"]
-)
-TRACK = body(
-    {
-        "sensor_variable": {"type": "string", "minLength": 1, "description": "The name of the sensor."},
-        "widget_type": {
-            "type": "string",
-            "minLength": 1,
-            "description": "A custom widget that takes any source; also time_series, line_chart, metric, stat_card.",
-        },
-        "dashboard": SLUG,
-        "title": TITLE,
-    },
-    ["sensor_variable", "widget_type", "dashboard"],
-)
-_DEVICE_STATE: Schema = {"type": "string", "enum": ["online", "stale", "asleep", "offline", "removed", "unknown"]}
-
 ANSWERS: dict[str, Schema] = {
-    "Device": {
-        "type": "object",
-        "required": ["id", "name", "state", "last_seen", "hidden", "ignored"],
-        "properties": {
-            "id": {"type": "string"},
-            "name": {"type": "string", "description": "The owner's name for it, else its own, else its id."},
-            "own_name": {"type": ["string", "null"], "description": "What it calls itself."},
-            **{
-                name: {"type": ["string", "null"]}
-                for name in ("room", "maker", "model", "firmware", "ecosystem", "bridge", "link")
-            },
-            "state": _DEVICE_STATE,
-            "reason": {"type": "string", "description": "Why it is in this state, as a sentence."},
-            "last_seen": TIME,
-            "first_seen": TIME,
-            "hidden": {"type": "boolean"},
-            "ignored": {"type": "boolean"},
-            "sensors": {"type": "integer", "description": "How many sensors it has."},
-            "merged": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Ids of devices that count for it.",
-            },
-        },
-    },
-    "Sensor": {
-        "type": "object",
-        "required": ["sensor", "name", "unit", "kind", "value", "at", "state", "hidden"],
-        "properties": {
-            "sensor": {"type": "string"},
-            "name": {"type": "string"},
-            "unit": {"type": ["string", "null"]},
-            "kind": {"type": "string", "enum": ["number", "boolean", "enum", "text", "event"]},
-            "value": {"type": ["number", "string", "null"], "description": "A boolean is 0 or 1."},
-            "label": {"type": "string", "description": "The word of a boolean."},
-            "at": TIME,
-            "state": {"type": "string", "enum": ["live", "stale", "asleep", "offline", "removed", "unknown"]},
-            "reason": {"type": "string"},
-            "hidden": {"type": "boolean"},
-            "device_class": {"type": ["string", "null"]},
-            "state_class": {"type": ["string", "null"]},
-        },
-    },
-    "Sample": {
-        "type": "object",
-        "required": ["id", "timestamp", "value", "unit"],
-        "properties": {
-            "id": {"type": "integer", "description": "Grows in the order of storing."},
-            "timestamp": {"type": "string", "format": "date-time"},
-            "value": {"type": ["number", "string", "null"], "description": "A boolean is 0 or 1."},
-            "label": {"type": "string", "description": "The word of a boolean."},
-            "unit": {"type": ["string", "null"]},
-            "series": {"type": "string", "description": "device/sensor, where a widget follows several."},
-        },
-    },
     "Problem": {
         "type": "object",
         "description": "RFC 9457.",
@@ -320,6 +234,21 @@ ANSWERS: dict[str, Schema] = {
                     ]
                 },
             }
+        },
+    },
+    "Token": {
+        "type": "object",
+        "required": ["id", "name", "scopes", "created_at", "expires_at", "last_used_at", "expired", "current"],
+        "properties": {
+            "id": {"type": "string"},
+            "name": {"type": "string"},
+            "scopes": {"type": "array", "items": {"type": "string"}},
+            "created_at": TIME,
+            "expires_at": TIME,
+            "last_used_at": TIME,
+            "expired": {"type": "boolean"},
+            "current": {"type": "boolean", "description": "This request was made with it."},
+            "token": {"type": "string", "description": "Its value: only in the answer that makes it."},
         },
     },
     "Deleted": {"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "integer"}}},

@@ -8,7 +8,7 @@ from glance.errors import FieldError, Invalid
 from glance.runtime import Runtime
 from glance.store.devices import Sensor
 from glance.web import runtime
-from glance.web.api import schemas
+from glance.web.api import device_schemas, schemas
 from glance.web.api.routing import route
 from glance.web.api.samples import value_of
 from glance.web.api.times import iso
@@ -48,7 +48,7 @@ def list_sensors(device_id: str) -> Any:
     scope="write",
     tag=TAG,
     summary="Change a sensor",
-    body=schemas.SENSOR_CHANGES,
+    body=device_schemas.SENSOR_CHANGES,
     body_example={"name": "Air temperature", "unit": "°C"},
     answers={200: ("The sensor.", schemas.ref("Sensor"))},
 )
@@ -68,7 +68,7 @@ def change_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
     tag=TAG,
     summary="Count a sensor for another",
     failures=(409,),
-    body=schemas.SENSOR_INTO,
+    body=device_schemas.SENSOR_INTO,
     body_example={"device": "greenhouse", "sensor": "temperature"},
     answers={200: ("The sensor it counts for now.", schemas.ref("Sensor"))},
 )

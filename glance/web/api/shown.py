@@ -19,6 +19,7 @@ def dashboard(item: Dashboard) -> dict[str, Any]:
         "is_default": item.is_default,
         "is_template": item.is_template,
         "is_public": item.is_public,
+        "public_address": item.public_address if item.is_public else None,
         "settings": dict(item.settings),
         "created_at": iso(item.created_at),
         "updated_at": iso(item.updated_at),

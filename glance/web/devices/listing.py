@@ -53,6 +53,7 @@ ECOSYSTEMS = {
     "wled": "WLED",
     "mosquitto-sys": "Mosquitto",
     "sparkplug": "Sparkplug",
+    "derived": "Derived values",
 }
 
 

@@ -21,7 +21,7 @@ from glance.store.devices import Device, Sensor
 from glance.web.devices.states import DeviceState
 
 DAY_S = 86_400.0
-SPARK_POINTS = 48
+SPARK_POINTS = 32
 SPARK_KEPT_S = 120.0
 SPARKS_KEPT = 2000
 LOW_BATTERY = 15
@@ -146,8 +146,7 @@ def words(sensor: Sensor, latest: Latest | None) -> tuple[str, str]:
         return "–", ""
     value = shown_value(sensor, latest)
     if isinstance(value, str):
-        shown = value if sensor.kind != "boolean" or not value.isupper() else value.capitalize()
-        return shown, ""
+        return (value[:1].upper() + value[1:].lower() if sensor.kind == "boolean" else value), ""
     shown_figure = figure(value, None, sensor.shown_unit or "", sensor.shown_decimals)
     return shown_figure.text, shown_figure.unit
 

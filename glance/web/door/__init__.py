@@ -13,14 +13,17 @@ from werkzeug.exceptions import Unauthorized
 from glance.runtime import Runtime
 from glance.web.door import access, guard, headers, pages
 from glance.web.door.access import SUBPROTOCOL, Pass
-from glance.web.door.guard import OPEN, OPEN_TO_LOCAL, Door, csrf_token, the_door
+from glance.web.door.guard import OPEN, OPEN_TO_LOCAL, PUBLIC, SCOPES, Door, csrf_token, the_door
 from glance.web.door.peer import Peer
 
 __all__ = [
     "OPEN",
     "OPEN_TO_LOCAL",
+    "PUBLIC",
+    "SCOPES",
     "BearerSubprotocols",
     "Pass",
+    "charge",
     "check_socket",
     "csrf_token",
     "current_pass",
@@ -32,10 +35,10 @@ __all__ = [
 
 def init_app(app: Flask, runtime: Runtime) -> None:
     """Put the door before every view of `app`. Register it before other `before_request` functions."""
-    door = app.extensions["glance.door"] = Door(runtime.settings, runtime.owner)
+    door = app.extensions["glance.door"] = Door(runtime.settings, runtime.owner, runtime.tokens)
     app.wsgi_app = Peer(app.wsgi_app, runtime.settings)  # type: ignore[method-assign]
     guard.init_app(app)
-    headers.init_app(app)
+    headers.init_app(app, runtime.settings)
     app.register_blueprint(pages.blueprint)
     app.jinja_env.globals["csrf_token"] = csrf_token
     door.announce()
@@ -68,5 +71,11 @@ class BearerSubprotocols:
 
 
 def still_holds(passed: Pass) -> bool:
-    """False once the session of an open socket has ended; close it with 4403 then."""
+    """False once the session or token of an open socket has ended; close it with 4403 then."""
     return the_door().access.still_holds(passed)
+
+
+def charge(kind: str, amount: float = 1.0) -> None:
+    """Count something that costs (a key of RATES) for the caller; TooOften, a 429, where it is too much of it."""
+    passed = current_pass()
+    the_door().rates.spend(kind, passed.key if passed is not None else "", amount)

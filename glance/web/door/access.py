@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flask import Request
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from glance import passwords
 from glance.config import Settings
 from glance.store.owner import Owner, Session
+from glance.store.tokens import Tokens
 
 SESSION_COOKIE = "glance_session"
 CSRF_COOKIE = "glance_csrf"
@@ -28,20 +30,33 @@ class Pass:
     """The right by which one request is served.
 
     `way` says how it was shown: with a cookie ('session'), a bearer token ('token'), a proxy's user name ('proxy'), or without
-    login, by being on this computer ('local') or because GLANCE_AUTH=none says so ('none'). `scopes` is {'*'} for all of them
-    today; tokens of narrower scope and public pages become further ways.
+    login, by being on this computer ('local') or because GLANCE_AUTH=none says so ('none'). `scopes` is what it allows: {'*'}
+    for everything, else the words of an API token. `token` is the value of the cookie, `token_id` that of a stored API token.
     """
 
     way: Way
     scopes: frozenset[str] = EVERY_SCOPE
     session: Session | None = None
     token: str = ""
+    token_id: int | None = None
     user: str = ""
 
     @property
     def without_login(self) -> bool:
         """True where nothing was shown that another page could not make this browser show."""
         return self.way in ("local", "none")
+
+    @property
+    def is_owner(self) -> bool:
+        """True where everything is allowed."""
+        return "*" in self.scopes
+
+    @property
+    def key(self) -> str:
+        """What rates are counted by: one session, one token, one user of a proxy, or everybody who needs no login."""
+        if self.session is not None:
+            return f"session:{self.session.id}"
+        return f"token:{self.token_id or 'environment'}" if self.way == "token" else f"{self.way}:{self.user}"
 
     @property
     def needs_csrf(self) -> bool:
@@ -52,9 +67,10 @@ class Pass:
 class Access:
     """Decides by GLANCE_AUTH, the password and the token; one per application."""
 
-    def __init__(self, settings: Settings, owner: Owner) -> None:
+    def __init__(self, settings: Settings, owner: Owner, tokens: Tokens) -> None:
         self._settings = settings
         self._owner = owner
+        self._tokens = tokens
 
     def first_run(self) -> bool:
         """True until a password exists or the owner chose to do without."""
@@ -78,19 +94,28 @@ class Access:
         return None
 
     def still_holds(self, passed: Pass) -> bool:
-        """False once the session behind a pass has ended: an open socket asks this now and then."""
+        """False once the session or token behind a pass has ended: an open socket asks this now and then."""
+        if passed.token_id is not None:
+            return self._tokens.holds(passed.token_id)
         return passed.way != "session" or self._owner.session(passed.token) is not None
 
     def _by_token(self, given: str, local: bool) -> Pass:
-        token = self._settings.api_token
-        if not token or not passwords.same_text(given, token):
-            hint = "" if token else " No token is set; GLANCE_API_TOKEN sets one."
-            raise Unauthorized(f"This token is not known.{hint}")
+        wide = self._settings.api_token
+        passed = Pass("token") if wide and passwords.same_text(given, wide) else None
+        if passed is None and (token := self._tokens.find(given)) is not None:
+            self._tokens.touch(given, token)
+            passed = Pass("token", scopes=token.scopes, token_id=token.id)
+        if passed is None:
+            raise Unauthorized(
+                "This token is not known, or it was revoked or has ended. Settings, Security makes a new one, "
+                "and GLANCE_API_TOKEN sets one.",
+                www_authenticate=WWWAuthenticate("bearer", {"realm": "Glance", "error": "invalid_token"}),
+            )
         if self._settings.auth == "password" and not local and not self._owner.has_password():
             raise Forbidden(
                 "Until a password exists Glance answers this computer only. Set one in the browser, or GLANCE_PASSWORD."
             )
-        return Pass("token")
+        return passed
 
     def _by_nothing(self, local: bool) -> Pass:
         if self._settings.auth_none_ok:
@@ -114,6 +139,9 @@ class Access:
             raise Forbidden(
                 f"The proxy did not say who you are: it sent no {header} (GLANCE_PROXY_HEADER names the header)."
             )
+        if "," in user:
+            # Two such headers arrive as one: then a client's own stood beside the proxy's.
+            raise Forbidden(f"Who you are came twice: the proxy must replace {header}, not add to what a client sends.")
         return Pass("proxy", user=user[:200])
 
     def _by_session(self, request: Request) -> Pass | None:

@@ -16,17 +16,38 @@ from glance import passwords
 from glance.config import Settings
 from glance.errors import GlanceError
 from glance.store.owner import KEEP_S, Owner
+from glance.store.tokens import Tokens
 from glance.web.door import access, csrf
 from glance.web.door.access import CSRF_COOKIE, SESSION_COOKIE, Access, Pass
 from glance.web.door.hosts import Hosts
 from glance.web.door.limits import Attempts
 from glance.web.door.peer import client_key
+from glance.web.door.rates import Rates
 
 log = logging.getLogger(__name__)
 
 # Every other endpoint needs a pass. Static files hold nothing of the owner's; the health routes keep their details to themselves.
 OPEN = frozenset({"static", "healthz", "readyz", "door.login", "door.sign_in", "door.setup", "door.set_up"})
 OPEN_TO_LOCAL = frozenset({"metrics"})
+# For everybody who knows the address of a public dashboard: these views look at nothing but that address.
+PUBLIC = frozenset({"public.page", "public.layout", "public.fragments", "public.image", "public.socket"})
+# What an API token may ask for beside the API, and the scope that it takes ('ingest:' = one of those; the socket asks again for
+# the device of each reading). Any other page is the owner's alone.
+SCOPES = {
+    "pages.home": "read",
+    "pages.dashboard": "read",
+    "layouts.layout": "read",
+    "fragments.changed": "read",
+    "ranges.points": "read",
+    "images.image": "read",
+    "sockets.dashboard_socket": "read",
+    "widget_socket.widget_socket": "read",
+    "ingest_socket.ingest_socket": "ingest:",
+    "fragments.refresh": "refresh",
+    "fragments.refresh_fragment": "refresh",
+}
+# The routes of the API ask for the scope of their declaration; these are among them under names of their own.
+ASK_THEMSELVES = frozenset({"healthz", "readyz", "metrics"})
 
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 SHORT_TOKEN = 20
@@ -45,12 +66,15 @@ class Misdirected(HTTPException):
 class Door:
     """Everything the door of one application knows; times are the clock's, in seconds."""
 
-    def __init__(self, settings: Settings, owner: Owner, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, owner: Owner, tokens: Tokens, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.settings = settings
         self.owner = owner
         self.clock = clock
         self.hosts = Hosts(settings)
-        self.access = Access(settings, owner)
+        self.access = Access(settings, owner, tokens)
+        self.rates = Rates(clock)
         self.by_address = Attempts(free=5, window_s=300, pause_s=300)
         self.overall = Attempts(free=30, window_s=60, pause_s=60)
         letters = [secrets.choice(CODE_LETTERS) for _ in range(12)]
@@ -106,7 +130,7 @@ def _guard() -> Response | None:
     environ = request.environ
     if not door.hosts.allows(environ.get("HTTP_HOST", "")) or not door.hosts.allows(environ.get("glance.host", "")):
         raise Misdirected()
-    is_open = request.endpoint in OPEN
+    is_open = request.endpoint in OPEN or request.endpoint in PUBLIC
     try:
         passed = door.access.identify(request)
     except (HTTPException, GlanceError) as refusal:
@@ -114,6 +138,8 @@ def _guard() -> Response | None:
         if not is_open:
             raise
         passed, g.refusal = None, refusal
+    if request.endpoint in PUBLIC:
+        return _admit_public(door, passed)
     if passed is not None:
         _admit(door, passed, is_open)
         return None
@@ -133,16 +159,50 @@ def _admit(door: Door, passed: Pass, is_open: bool) -> None:
             csrf.refuse_foreign(door.hosts, request)
         else:
             csrf.check(door.hosts, request, passed)
-    if access.is_socket(request) and passed.needs_csrf:
-        origin = request.headers.get("Origin", "")
-        if not csrf.is_ours(door.hosts, request, origin):
-            raise Forbidden(
-                "A socket opens only from Glance's own pages, or with a token. "
-                "If a proxy stands in front, set GLANCE_PUBLIC_URL to the address in the browser's bar."
-            )
+    if not is_open:
+        _check_scope(passed)
+    if access.is_socket(request):
+        if passed.needs_csrf:
+            _check_socket_origin(door)
+        door.rates.spend("socket", passed.key)
     g.passed, g.scopes = passed, passed.scopes
     if passed.session is not None:
         g.renew = door.owner.touch(passed.token, passed.session, request.remote_addr or "")
+
+
+def _check_scope(passed: Pass) -> None:
+    """Forbidden where a token asks for a page that is not for tokens, or lacks the scope for it."""
+    endpoint = request.endpoint
+    if passed.is_owner or endpoint is None or endpoint.startswith("api.") or endpoint in ASK_THEMSELVES:
+        return
+    scope = SCOPES.get(endpoint)
+    if scope is None:
+        raise Forbidden("This page is for the owner's browser; a token is for what is below /api.")
+    if scope not in passed.scopes and not (scope.endswith(":") and any(s.startswith(scope) for s in passed.scopes)):
+        raise Forbidden(f"This token lacks the scope {scope}{'<device>' if scope.endswith(':') else ''}.")
+
+
+def _check_socket_origin(door: Door) -> None:
+    if not csrf.is_ours(door.hosts, request, request.headers.get("Origin", "")):
+        raise Forbidden(
+            "A socket opens only from Glance's own pages, or with a token. "
+            "If a proxy stands in front, set GLANCE_PUBLIC_URL to the address in the browser's bar."
+        )
+
+
+def _admit_public(door: Door, passed: Pass | None) -> Response | None:
+    """Let anybody look who knows the address, but not before others than this computer are served at all.
+
+    Whoever is signed in is a visitor here too: these views never know the owner.
+    """
+    if passed is None and door.settings.auth != "proxy" and not door.owner.has_password():
+        if g.refusal is not None:
+            raise g.refusal
+        return _ask_to_sign_in(door)
+    if access.is_socket(request) and (passed is None or passed.needs_csrf):
+        _check_socket_origin(door)
+    door.rates.spend("socket" if access.is_socket(request) else "public", client_key(request.remote_addr or ""))
+    return None
 
 
 def _ask_to_sign_in(door: Door) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, g, request
 
-from glance.config import is_loopback_host
+from glance.config import Settings, is_loopback_host
 from glance.web.door.hosts import bare_name
 
 ALWAYS = {
@@ -12,12 +12,14 @@ ALWAYS = {
     "Referrer-Policy": "same-origin",
 }
 OPENER = "Cross-Origin-Opener-Policy"
-_FIXED = "default-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
+_FIXED = "default-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; object-src 'none'"
 
 
-def content_security_policy(form_action: tuple[str, ...] = (), frame_src: tuple[str, ...] = ()) -> str:
+def content_security_policy(
+    form_action: tuple[str, ...] = (), frame_src: tuple[str, ...] = (), ancestors: str = "'self'"
+) -> str:
     """The policy of a page; search widgets add where their forms go, frame widgets what they show (origins)."""
-    policy = f"{_FIXED}; form-action {_sources(form_action)}"
+    policy = f"{_FIXED}; frame-ancestors {ancestors}; form-action {_sources(form_action)}"
     return f"{policy}; frame-src {_sources(frame_src)}" if frame_src else policy
 
 
@@ -25,20 +27,29 @@ def _sources(origins: tuple[str, ...]) -> str:
     return " ".join(("'self'", *origins))
 
 
-PLAIN_POLICY = content_security_policy()
+def ancestors_of(settings: Settings) -> str:
+    """Who may show Glance in a frame, by GLANCE_FRAME_ANCESTORS, as the directive has it; only itself where nothing is set."""
+    words = {"self": "'self'", "none": "'none'"}
+    return " ".join(words.get(item, item) for item in settings.frame_ancestors) or "'self'"
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Put the headers on every answer; a view that has set one keeps its own."""
-    app.after_request(_finish)
+    ancestors = ancestors_of(settings)
+    plain = content_security_policy(ancestors=ancestors)
+
+    def finish(response: Response) -> Response:
+        return _finish(response, plain, ancestors)
+
+    app.after_request(finish)
 
 
-def _finish(response: Response) -> Response:
+def _finish(response: Response, plain: str, ancestors: str) -> Response:
     headers = response.headers
     if "Content-Security-Policy" not in headers:
         form_action, frame_src = _origins("csp_form_action"), _origins("csp_frame_src")
         headers["Content-Security-Policy"] = (
-            content_security_policy(form_action, frame_src) if form_action or frame_src else PLAIN_POLICY
+            content_security_policy(form_action, frame_src, ancestors) if form_action or frame_src else plain
         )
     for name, value in ALWAYS.items():
         if name not in headers:

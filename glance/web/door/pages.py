@@ -138,7 +138,13 @@ def _no_setup_any_more(door: Door) -> Response | None:
 
 
 def _login_page(sentence: str = "", status: int = 200, wait_s: float = 0.0) -> Response:
-    page = render_template("login.html", sentence=sentence, next=request.values.get("next", ""), host=_host())
+    page = render_template(
+        "login.html",
+        sentence=sentence,
+        from_environment=the_door().owner.given_by_environment,
+        next=request.values.get("next", ""),
+        host=_host(),
+    )
     return _answer(page, status, wait_s)
 
 
@@ -168,7 +174,11 @@ def _wants_to_stay() -> bool:
 
 def _pause_sentence(wait_s: float) -> str:
     minutes = math.ceil(wait_s / 60)
-    return f"Too many tries. The next one is possible in {minutes} minute{'s' if minutes > 1 else ''}."
+    sentence = f"Too many tries. The next one is possible in {minutes} minute{'s' if minutes > 1 else ''}."
+    if "X-Forwarded-For" in request.headers and not request.environ.get("glance.trusted", False):
+        peer = request.environ.get("glance.peer") or "this address"
+        sentence += f" Everybody who comes through the proxy at {peer} counts as one, because GLANCE_TRUSTED_PROXIES does not name it."
+    return sentence
 
 
 def too_many(wait_s: float) -> TooManyRequests:

@@ -1,0 +1,180 @@
+"""The shapes *value* and *points* of series: the newest value with its line, and lines, bars or stretches over a range.
+
+Charts are read from the database at most every few seconds; in between only their newest point moves (`Look.tail`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from glance.ingest.history import History
+from glance.ingest.tracks import Latest
+from glance.model import Tail
+from glance.series.choosing import MOST_LINES
+from glance.series.lines import Line
+from glance.series.words import shown_value, value_shown
+from glance.store.devices import Sensor
+
+RANGE_S = {"1h": 3600, "6h": 6 * 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400}
+CHART_POINTS = 300
+TREND_POINTS = 48
+KEPT_BASES = 400
+USES_KEPT_S = 15.0
+FEWEST_USES = 7
+PER_S: Mapping[str, int] = {"hour": 3600, "day": 86400}
+PER_WORDS: Mapping[str, str] = {"hour": "This hour", "day": "Today"}
+Points = list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Points of a chart as they were read at `made_at`; `number` tells two readings apart."""
+
+    made_at: float
+    points: Points
+    number: int
+
+
+class Charts:
+    """Safe for any thread; what was read is kept for a share of the time that one point stands for."""
+
+    def __init__(self, samples: History) -> None:
+        self._samples = samples
+        self._lock = threading.Lock()
+        self._bases: OrderedDict[tuple[int, str, int], Base] = OrderedDict()
+        self._numbers = 0
+
+    def value(self, line: Line, source: Mapping[str, Any], now: float) -> tuple[dict[str, Any], str]:
+        """The shape *value* of one sensor, and its version; of a counter with `use` what the hour or day has used so far."""
+        sensor, latest = line.sensor, line.latest
+        assert sensor is not None
+        assert latest is not None
+        data: dict[str, Any] = {"value": shown_value(sensor, latest)}
+        if sensor.shown_unit and sensor.kind == "number":
+            data["unit"] = sensor.shown_unit
+        if latest.at is not None:
+            data["at"] = latest.at
+        span, number = str(source.get("range", "24h")), 0
+        per = _per(source, sensor)
+        if per:
+            base = self._uses(sensor.id, per, span, now)
+            data |= {"value": base.points[-1][1] or 0.0, "label": PER_WORDS[per], "trend": base.points}
+            number = base.number
+        elif sensor.kind == "number":
+            base = self._history(sensor.id, span, TREND_POINTS, now)
+            number = base.number
+            newest = _newest(base.points, latest)
+            data["trend"] = [*base.points, list(newest)] if newest else base.points
+        else:
+            stretch = self._stretches(line, span, now)
+            if stretch.points:
+                data["since"] = stretch.points[-2][0] if len(stretch.points) > 1 else stretch.points[-1][0]
+        return data, f"{latest.id}.{latest.value}.{latest.text}.{number}.{data.get('since', 0)}"
+
+    def points(
+        self, lines: Sequence[Line], source: Mapping[str, Any], span: str, now: float
+    ) -> tuple[dict[str, Any], str, Tail | None]:
+        """The shape *points*, its version, and what moved since the lines were read."""
+        drawn: list[dict[str, Any]] = []
+        version: list[str] = []
+        newest: list[tuple[float, float] | None] = []
+        for line in lines[:MOST_LINES]:
+            sensor, latest = line.sensor, line.latest
+            assert sensor is not None
+            assert latest is not None
+            one: dict[str, Any] = {"label": line.label, "unit": sensor.shown_unit or ""}
+            per = _per(source, sensor)
+            tip: tuple[float, float] | None = None
+            if per:
+                base = self._uses(sensor.id, per, span, now)
+                one |= {"points": base.points, "bars": True, "per": per}
+            elif sensor.kind == "number":
+                base = self._history(sensor.id, span, CHART_POINTS, now)
+                one["points"] = base.points
+                tip = _newest(base.points, latest)
+            else:
+                base = self._stretches(line, span, now)
+                one |= {"points": base.points, "steps": True, "unit": "", "now": shown_value(sensor, latest)}
+                one["words"] = _words(sensor, base.points)
+            version.append(f"{sensor.id}.{base.number}")
+            newest.append(tip)
+            drawn.append(one)
+        at = max((point[0] for point in newest if point), default=None)
+        return {"series": drawn}, "-".join(version), Tail(at, tuple(newest)) if any(newest) else None
+
+    def _history(self, series: int, span: str, points: int, now: float) -> Base:
+        span_s = RANGE_S.get(span, 86400)
+
+        def read() -> Points:
+            chart = self._samples.history(series, now - span_s, now, points)
+            return [[point.t, None if point.avg is None else round(point.avg, 4)] for point in chart.points]
+
+        return self._kept((series, span, points), now, min(60.0, max(2.0, span_s / points / 2)), read)
+
+    def _uses(self, series: int, per: Literal["hour", "day"], span: str, now: float) -> Base:
+        """How much a counter grew in each hour or day of the range; the last one is not over yet."""
+        span_s = max(RANGE_S.get(span, 86400), FEWEST_USES * PER_S[per])
+
+        def read() -> Points:
+            uses = self._samples.use(series, now - span_s, now, per)
+            return [[use.begin, None if use.value is None else round(use.value, 4)] for use in uses]
+
+        return self._kept((series, f"{per}.{span}", 0), now, USES_KEPT_S, read)
+
+    def _stretches(self, line: Line, span: str, now: float) -> Base:
+        """When a boolean, enum or text began to be what, and how it stands at the end; read anew with each new sample."""
+        sensor, latest = line.sensor, line.latest
+        assert sensor is not None
+        assert latest is not None
+
+        def read() -> Points:
+            found = self._samples.timeline(sensor.id, now - RANGE_S.get(span, 86400), now + 0.001)
+            points: Points = [[one.begin, one.value if one.value is not None else one.text] for one in found]
+            return [*points, [found[-1].end, points[-1][1]]] if points else []
+
+        return self._kept((sensor.id, f"w{latest.id}.{span}", 0), now, 10.0, read)
+
+    def _kept(self, key: tuple[int, str, int], now: float, keep_s: float, read: Callable[[], Points]) -> Base:
+        """What was read less than `keep_s` ago, else what is read now; its number stays while the points do."""
+        kept = self._bases.get(key)
+        if kept is not None and 0 <= now - kept.made_at < keep_s:
+            return kept
+        found = read()
+        with self._lock:
+            if kept is not None and kept.points == found:
+                made = Base(now, kept.points, kept.number)
+            else:
+                self._numbers += 1
+                made = Base(now, found, self._numbers)
+            self._bases[key] = made
+            self._bases.move_to_end(key)
+            while len(self._bases) > KEPT_BASES:
+                self._bases.popitem(last=False)
+        return made
+
+
+def _per(source: Mapping[str, Any], sensor: Sensor) -> Literal["hour", "day"] | None:
+    """Whether a counter is to be shown as what was used of it, per hour or day."""
+    per = source.get("use")
+    return per if per in ("hour", "day") and sensor.is_counter else None
+
+
+def _words(sensor: Sensor, points: Points) -> dict[str, str]:
+    """What the 0 and 1 of a boolean are called."""
+    if sensor.kind != "boolean":
+        return {}
+    values = {float(value) for _, value in points if isinstance(value, int | float)}
+    return {f"{value:g}": str(value_shown(sensor, value, None)) for value in values}
+
+
+def _newest(points: Points, latest: Latest) -> tuple[float, float] | None:
+    """The newest point, where it is later than what the chart holds."""
+    if latest.at is None or latest.value is None or latest.retained:
+        return None
+    if points and points[-1][0] is not None and points[-1][0] >= latest.at:
+        return None
+    return (latest.at, latest.value)
