@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from glance import guard
+from glance import guard, schemas
 from glance.definition import Definition, ManifestFault, build
 from glance.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from glance.folders import Broken, Check, Folders, broken_by, sentence_of
@@ -95,6 +95,10 @@ class Registry:
             raise Invalid(
                 "The manifest does not fit.", [FieldError("source.kind", "python is only for folders of the owner")]
             )
+        for name in ("params", "data_schema"):
+            endless = schemas.endless_pattern(definition.manifest.get(name), (name,))
+            if endless:
+                raise Invalid("The manifest does not fit.", [FieldError(*endless)])
         if "template" not in definition.manifest:
             raise Invalid("The manifest does not fit.", [FieldError("template", "is missing")])
         fault = self._folders.template_fault(definition)
@@ -146,12 +150,24 @@ class Registry:
             return self.get(slug)
 
     def delete(self, slug: str, with_widgets: bool = False) -> None:
-        """Delete a definition of the API (or the row of a missing folder); Conflict names the widgets that use it."""
+        """Delete a definition of the API (or the row of a missing folder); Conflict names the widgets that use it.
+
+        Where a folder has the same slug, its widgets go on with the folder's definition.
+        """
         with self._lock:
             row = self._rows.get(slug)
             if row.origin == "folder" and row.status != "missing":
                 raise Conflict("This custom widget comes from a folder: delete it there.")
             used = self._widgets.using(slug)
+            if (
+                used
+                and not with_widgets
+                and row.origin == "api"
+                and any(path.name == slug for path in self._folders.paths())
+            ):
+                self._rows.release(slug)
+                self.rescan()
+                return
             if used and not with_widgets:
                 names = ", ".join(f"“{widget.title}” on {widget.dashboard} ({widget.id})" for widget in used)
                 raise Conflict(f"It is in use by {len(used)} widget{'s' if len(used) > 1 else ''}: {names}.")

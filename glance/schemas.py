@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -48,6 +49,48 @@ def schema_fault(schema: Mapping[str, Any]) -> Fault | None:
     except SchemaError as error:
         return _path(error.path), _wrong(str(error.path[-1]) if error.path else "", str(error.validator))
     return _reference(schema, ())
+
+
+def endless_pattern(schema: Any, place: tuple[Any, ...] = ()) -> Fault | None:
+    """The first pattern that repeats a repeating group without limit: on the wrong text it would take for ever."""
+    if isinstance(schema, list):
+        parts: Iterable[tuple[Any, Any]] = enumerate(schema)
+    elif isinstance(schema, Mapping):
+        parts = schema.items()
+    else:
+        return None
+    for key, part in parts:
+        if key == "pattern" and isinstance(part, str) and _nests_repeats(part):
+            return _path(
+                (*place, key)
+            ), "repeats a group that itself repeats without limit; on the wrong text it would take for ever"
+        found = endless_pattern(part, (*place, key))
+        if found:
+            return found
+    return None
+
+
+def _nests_repeats(pattern: str) -> bool:
+    try:
+        return _repeats_within(_parser.parse(pattern), False)
+    except re.error:
+        return False
+
+
+def _repeats_within(nodes: Any, inside: bool) -> bool:
+    """Whether an unlimited repeat stands inside another one."""
+    for kind, details in nodes:
+        many = str(kind) in ("MAX_REPEAT", "MIN_REPEAT") and details[1] is _parser.MAXREPEAT
+        if many and inside:
+            return True
+        parts = details if isinstance(details, tuple) else (details,)
+        for part in parts:
+            groups = part if isinstance(part, list) else [part]
+            if any(
+                isinstance(group, _parser.SubPattern) and _repeats_within(group, inside or many) for group in groups
+            ):
+                return True
+    return False
 
 
 def _reference(schema: Any, place: tuple[Any, ...], *, names: bool = False) -> Fault | None:

@@ -80,6 +80,10 @@ POST   /widgets/<widget_id>/remove          owner
 POST   /widgets/<widget_id>/save            owner
 GET    /settings                            owner
 GET    /settings/about                      owner
+GET    /settings/credentials                owner
+POST   /settings/credentials                owner
+POST   /settings/credentials/hosts          owner
+POST   /settings/credentials/remove         owner
 GET    /settings/look                       owner
 POST   /settings/look                       owner
 GET    /settings/security                   owner

@@ -37,7 +37,9 @@ class House:
             stack.callback(listener.close)
             self.runtime = Runtime(self.settings)
             stack.callback(self.runtime.stop)
-            gate = Gate(create_app(self.runtime), listener)
+            app = create_app(self.runtime)
+            self.following = app.extensions["glance.following"]
+            gate = Gate(app, listener)
             stack.callback(gate.stop, 1.0)
             self.port = listener.port
             self.runtime.start()
@@ -45,6 +47,10 @@ class House:
             yield self
             gate.close_door(0.5)
             self.runtime.stop()
+
+    def followers(self) -> int:
+        """How many widget sockets are open."""
+        return sum(len(group._followers) for group in self.following._groups.values())
 
     def send(self, *values: float, sensor: str = "temperature") -> None:
         """Store readings, one after the other."""
@@ -96,13 +102,14 @@ def closed_with(client: Client) -> int:
 def test_each_sample_is_a_frame_in_the_shape_of_the_list(house: House) -> None:
     house.send(20)
     client = house.open(f"/ws/widgets/{house.widget()}")
-    until(lambda: house.runtime.hub.open_pages() == 1)
+    until(lambda: house.followers() == 1)
     house.send(21.5)
     (frame,) = take(client, 1)
     assert set(frame) == {"id", "timestamp", "value", "unit"}
     assert (frame["value"], frame["unit"]) == (21.5, "°C")
     client.close()
-    until(lambda: house.runtime.hub.open_pages() == 0)
+    until(lambda: house.followers() == 0)
+    assert house.following._groups == {}
 
 
 def test_since_replays_what_was_missed_and_goes_on_without_gap_or_repeat(house: House) -> None:
@@ -163,7 +170,7 @@ def test_several_series_come_in_the_order_of_storing_with_their_names(house: Hou
 
 def test_a_sensor_that_was_never_seen_is_followed_once_it_speaks(house: House) -> None:
     client = house.open(f"/ws/widgets/{house.widget('pressure')}?since=0")
-    until(lambda: house.runtime.hub.open_pages() == 1)
+    until(lambda: house.followers() == 1)
     house.send(1008, sensor="pressure")
     assert take(client, 1)[0]["value"] == 1008
     client.close()
@@ -184,7 +191,7 @@ def test_the_socket_of_a_deleted_widget_ends(house: House) -> None:
     house.send(1)
     widget = house.widget()
     client = house.open(f"/ws/widgets/{widget}")
-    until(lambda: house.runtime.hub.open_pages() == 1)
+    until(lambda: house.followers() == 1)
     house.runtime.placing.remove(widget)
     house.send(2)
     assert closed_with(client) == 4404
@@ -238,7 +245,8 @@ def test_what_is_wrong_with_a_message_is_said_and_the_socket_stays(house: House)
 
 
 def test_a_stop_ends_the_socket_of_a_silent_sender(house: House) -> None:
+    before = house.runtime.hub.open_pages()
     client = house.open("/ws/ingest")
-    until(lambda: house.runtime.hub.open_pages() == 1)
+    until(lambda: house.runtime.hub.open_pages() == before + 1)
     house.runtime.hub.close()
     assert closed_with(client) == 1012

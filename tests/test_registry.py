@@ -64,6 +64,17 @@ def test_a_definition_of_the_api_wins_over_a_folder_and_the_folder_shows_as_brok
     assert [(b.slug, b.status) for b in core.definitions.broken()] == [("mine", "broken")]
 
 
+def test_deleting_a_definition_of_the_api_gives_its_widgets_to_the_folder_of_the_same_slug(core: Core) -> None:
+    core.definitions.save(MANIFEST, "mine")
+    widget = core.add(custom_widget="mine")
+    write_widget(core.widget_folder, "mine", PROBE)
+    core.definitions.rescan()
+    core.definitions.delete("mine")
+    assert (core.definitions.get("mine").origin, core.definitions.get("mine").kind) == ("folder", "probe")
+    assert core.widgets.get(widget.id).custom_widget == "mine"
+    assert core.definitions.broken() == []
+
+
 def test_definitions_of_the_api_survive_a_restart(core: Core) -> None:
     core.definitions.save(MANIFEST)
     core.close()
@@ -97,3 +108,16 @@ def test_a_folder_definition_cannot_be_deleted_or_replaced_here(core: Core) -> N
         core.definitions.delete("probe")
     with pytest.raises(Conflict):
         core.definitions.save(MANIFEST, "probe", replace_it=True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"), [("^(a+)+$", False), ("(x|(ab*)*)", False), ("^[^/]+/[^/]+$", True), ("^(ab){1,3}$", True)]
+)
+def test_a_pattern_that_could_take_for_ever_is_refused_from_the_api(core: Core, pattern: str, fits: bool) -> None:
+    manifest = {**MANIFEST, "params": {"type": "object", "properties": {"a": {"type": "string", "pattern": pattern}}}}
+    if fits:
+        assert core.definitions.check("mine", manifest).slug == "mine"
+    else:
+        with pytest.raises(Invalid) as caught:
+            core.definitions.check("mine", manifest)
+        assert caught.value.errors[0].field == "params.properties.a.pattern"

@@ -170,7 +170,7 @@ PYTHON_ATTEMPTS = {
     "list a folder": "import os\nreturn os.listdir('/')",
     "list its own files": "import os\nreturn os.listdir('/proc/self/fd')",
     "the environment of the parent": "import os\nreturn open(f'/proc/{os.getppid()}/environ').read()",
-    "its own environment": "import os\nreturn dict(os.environ) or None",
+    "its own environment": "import os\nreturn {k: v for k, v in os.environ.items() if k != 'LC_CTYPE'} or None",
     "a program by os.system": "import os\nreturn None if os.system('true') else 'ran'",
     "a program by os.exec": "import os\nos.execv('/bin/true', ['true'])\nreturn 'ran'",
     "a program by posix_spawn": "import os\nreturn os.posix_spawn('/bin/true', ['true'], {})",
@@ -185,7 +185,7 @@ PYTHON_ATTEMPTS = {
     "a handler for the alarm": "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nreturn 'ignored'",
     "a longer alarm": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nreturn None if True else 1",
     "more memory": "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 40, 1 << 40))\nreturn 'raised'",
-    "ctypes and a library": "import ctypes\nreturn str(ctypes.CDLL('libm.so.6'))",
+    "ctypes and a library": "import ctypes\nreturn str(ctypes.CDLL('libsqlite3.so.0'))",
     "a library by full name": "import ctypes\nreturn str(ctypes.CDLL('/lib/x86_64-linux-gnu/libssl.so.3'))",
     "a walk from an object to Popen": (
         "for one in ().__class__.__mro__[-1].__subclasses__():\n"
@@ -288,7 +288,7 @@ def test_the_attempts_of_the_self_test_are_sound_outside_the_cage() -> None:
     """A test that cannot fail proves nothing: uncaged, every attempt works (as far as this user may at all)."""
     program = (
         "import json, sys, ctypes; sys.path.insert(0, sys.argv[1]); from glance.sandbox import inside, selftest\n"
-        "import subprocess; victim = subprocess.Popen(['sleep', '30'])\n"
+        "import subprocess; victim = subprocess.Popen(['sleep', '30'], stdout=subprocess.DEVNULL)\n"
         "space = {'params': selftest.params_for(victim.pid, loose=True)}\n"
         "exec(inside.compiled(selftest.ATTEMPTS)[0], space)\n"
         "print(json.dumps(space['_body']()))\n"

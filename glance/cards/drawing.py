@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from glance.formats import STATUSES, as_number, judge, number, points_of, sorted_bands, thin_out, trend
+from glance.formats import STATUSES, as_number, number, points_of, sorted_bands, thin_out, trend
 
 _SPARK_POINTS = 60
 _HIST_BARS = 23

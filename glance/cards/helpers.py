@@ -9,7 +9,7 @@ from jinja2.runtime import Undefined
 from markupsafe import Markup
 
 from glance import formats, moments
-from glance.cards import drawing, marks
+from glance.cards import bands, drawing, marks
 from glance.cards.marks import Marks
 
 

@@ -121,6 +121,15 @@ class CustomWidgets:
             if not done.rowcount:
                 raise NotFound("There is no custom widget with this slug that was made here.")
 
+    def release(self, slug: str) -> None:
+        """Forget the manifest of the API: the row, with its widgets, is the folder's again."""
+        with self._db.write(structure=True) as con:
+            con.execute(
+                "UPDATE custom_widgets SET origin = 'folder', manifest = NULL, stamp = NULL, version = version + 1, updated_at = ? "
+                "WHERE slug = ? AND origin = 'api'",
+                (self._clock(), slug),
+            )
+
     def delete(self, slug: str, with_widgets: bool = False) -> None:
         """Delete the row; with `with_widgets` its widgets too (without, a row in use is refused by the caller)."""
         with self._db.write(structure=True) as con:

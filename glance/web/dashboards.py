@@ -185,7 +185,7 @@ def _save(current: Dashboard, form: DashboardForm, widgets: list[Widget]) -> Das
     rt, version = runtime(), form.version or None
     boxes = _boxes(form, widgets)
     if boxes is not None:
-        version = rt.dashboards.set_layout(current.slug, [box.as_entry() for box in boxes], if_version=version).version
+        version = rt.placing.arrange(current.slug, [box.as_entry() for box in boxes], if_version=version).version
     changes: dict[str, Any] = {"title": form.title, "icon": form.icon or None}
     if form.slug and form.slug != current.slug:
         changes["slug"] = form.slug

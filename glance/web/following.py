@@ -29,6 +29,7 @@ MOST_BEHIND = 20_000
 LOOK_S = 5.0
 # A sensor that was never seen cannot wake anybody: it is looked for.
 LOOK_FOR_NEW_S = 0.5
+LOOK_AGAIN = "again"
 REFUSED, RESTARTING, GONE = 1008, 1012, 4404
 
 
@@ -62,7 +63,7 @@ class Follower:
         With `cut` the newest `most` of it are sent instead.
         """
         with self._lock:
-            upto = group.committed_id
+            upto = group.complete_id()
             if upto <= self.last:
                 return True
             frames = group.frames(self.last, upto, most)
@@ -95,6 +96,7 @@ class Group:
         self._widget_id = widget_id
         self._mailbox = runtime.hub.subscribe()
         self._lock = threading.Lock()
+        self._resolving = threading.Lock()
         self._followers: set[Follower] = set()
         self._stamp: tuple[int, int] | None = None
         self._series: list[tuple[str | None, Sensor]] = []
@@ -107,10 +109,13 @@ class Group:
             self._mailbox.close()
             raise
 
-    @property
-    def committed_id(self) -> int:
-        """Every sample up to this id is stored, and in memory or in the table for whoever asks from now on."""
-        return self._runtime.ingest.committed_id
+    def complete_id(self) -> int:
+        """Every sample up to this id is stored, and those of this widget are found: a sensor is known before its first sample."""
+        upto = self._runtime.ingest.committed_id
+        if self._resolve():
+            # what was stored before the group listened to a new sensor woke nobody
+            self._mailbox.mark([LOOK_AGAIN])
+        return upto
 
     def start(self) -> None:
         """Start the thread."""
@@ -158,14 +163,13 @@ class Group:
             follower.wake.set()
 
     def _hand_out(self) -> None:
-        last = self.committed_id
+        last = self.complete_id()
         while True:
             taken = self._mailbox.take(LOOK_FOR_NEW_S if self._waits_for_new else LOOK_S)
             if taken is None:
                 self.end = RESTARTING, "Glance is stopping."
                 return
-            self._resolve()
-            upto = self.committed_id
+            upto = self.complete_id()
             if upto <= last:
                 continue
             data = b"".join(self.frames(last, upto, MOST_BEHIND))
@@ -175,19 +179,21 @@ class Group:
                 follower.offer(last, upto, data)
             last = upto
 
-    def _resolve(self) -> None:
-        """Which series the widget follows now; looked up again only after widgets or devices changed."""
+    def _resolve(self) -> bool:
+        """Look up which series the widget follows, if widgets or devices changed since; True where it was looked up."""
         rt = self._runtime
-        stamp = rt.db.structure, rt.devices.changes
-        if stamp == self._stamp:
-            return
-        widget: Widget = rt.widgets.get(self._widget_id)
-        listed = tracked(rt, widget)
-        named = len(listed) > 1
-        self._series = [(name if named else None, sensor) for name, sensor in listed if sensor is not None]
-        self._waits_for_new = len(self._series) < len(listed)
-        self._mailbox.listen(self._ids())
-        self._stamp = stamp
+        with self._resolving:
+            stamp = rt.db.structure, rt.devices.changes
+            if stamp == self._stamp:
+                return False
+            widget: Widget = rt.widgets.get(self._widget_id)
+            listed = tracked(rt, widget)
+            named = len(listed) > 1
+            self._series = [(name if named else None, sensor) for name, sensor in listed if sensor is not None]
+            self._waits_for_new = len(self._series) < len(listed)
+            self._mailbox.listen(self._ids())
+            self._stamp = stamp
+            return True
 
     def _ids(self) -> Iterator[int]:
         """The series with all that was merged into them."""

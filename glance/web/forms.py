@@ -201,7 +201,7 @@ def _resize(widget: Widget, size: tuple[int, int]) -> None:
     ]
     grown = Box(widget.id, min(widget.place.x, COLUMNS + 1 - size[0]), widget.place.y, *size)
     layout = make_room([grown if box.id == widget.id else box for box in boxes], widget.id)
-    rt.dashboards.set_layout(widget.dashboard, [box.as_entry() for box in layout])
+    rt.placing.arrange(widget.dashboard, [box.as_entry() for box in layout])
 
 
 def _note_invalid(making: Making, error: Invalid) -> None:

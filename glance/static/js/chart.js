@@ -62,9 +62,7 @@ function paths(s, i) {
 }
 
 function options(host, chart, span_s) {
-  const font = '11px ' + getComputedStyle(document.body).fontFamily, units = new Set(chart.series.map(s => s.unit || ''));
-  // lines of different units share an axis that names none
-  const unit = units.size === 1 ? [...units][0] : '', bars = chart.series.some(s => s.bars);
+  const font = '11px ' + getComputedStyle(document.body).fontFamily, unit = chart.series[0]?.unit, bars = chart.series.some(s => s.bars);
   const mark = t => span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
   const short = unit && /^[°%]/.test(unit) && chart.series.every(s => s.unit === unit) ? unit[0] : '';
   return {

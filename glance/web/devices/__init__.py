@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response
 
-from glance.cards import drawing
+from glance.cards import bands, drawing
 from glance.runtime import Runtime
 from glance.web import assets, layouts
 from glance.web.devices import changes, listing, messages, one, parts, visualize, wording
