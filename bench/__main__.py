@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import asking, loading, looks, serving, weight
+from bench import asking, live, live_sockets, loading, looks, mqtt_disk, mqtt_ingest, sandbox, serving, weight
 from bench.child import ROOT
 from bench.site import Site
 from bench.table import Figure, table
@@ -27,6 +27,7 @@ PARTS: dict[str, Part] = {
     "memory": weight.memory,
     "page": serving.page,
     "execute": asking.execute,
+    "code": sandbox.code,
     "silent": serving.silent,
     "bytes": weight.wire_bytes,
     "first": loading.first,
@@ -37,7 +38,18 @@ PARTS: dict[str, Part] = {
     "upstream": asking.upstream,
     "shift": looks.shift,
     "axe": looks.axe,
+    "sustained": mqtt_ingest.sustained,
+    "loss": mqtt_ingest.loss,
+    "commit": mqtt_ingest.commit,
+    "live": live.dom,
+    "frames": live_sockets.frames,
+    "crowd": live_sockets.crowd,
+    "live_memory": live_sockets.memory,
+    "written": mqtt_disk.written,
+    "charts": mqtt_disk.charts,
 }
+# These start what they need themselves.
+ALONE = frozenset({"sustained", "loss", "commit", "live", "frames", "crowd", "live_memory", "written", "charts"})
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,7 +61,8 @@ def main(arguments: Sequence[str]) -> int:
     figures: list[Figure] = []
     failures: dict[str, str] = {}
     with Site(quick=quick) as site:
-        site.build()
+        if not ALONE.issuperset(wanted):
+            site.build()
         for name in wanted:
             _run(site, name, failures)
         figures = site.figures
@@ -81,7 +94,8 @@ def _run(site: Site, name: str, failures: dict[str, str]) -> None:
     except Exception as error:  # one part's failure must not cost the figures of the others
         failures[name] = f"{type(error).__name__}: {error}"
         site.say(f"  FAILED: {failures[name]}\n{site.glance.words()}")
-        site.mend()
+        if name not in ALONE:
+            site.mend()
     site.say(f"  ({time.monotonic() - began:.0f} s; load of the machine: {os.getloadavg()[0]:.1f})")
 
 

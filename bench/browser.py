@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -141,6 +142,15 @@ def load(page: Page, url: str, timeout_s: float = LOAD_S, reload: bool = False) 
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
     found = page.evaluate(RESULT)
     return Load(found["all"], found["first"], found["paint"], found["shown"])
+
+
+def until_live(page: Page, timeout_s: float = LOAD_S) -> None:
+    """Wait until the page says that it hears its server. (Its policy forbids what Playwright waits with.)"""
+    end = time.monotonic() + timeout_s
+    while page.evaluate("() => document.documentElement.dataset.conn") != "live":
+        if time.monotonic() > end:
+            raise RuntimeError(f"{page.url} did not become live within {timeout_s:g} s")
+        page.wait_for_timeout(20)
 
 
 def traffic(page: Page, url: str, settle_ms: int = 500) -> Traffic:

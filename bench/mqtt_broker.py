@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench.child import Child
 
@@ -24,13 +24,11 @@ KEEPS_ALL = ("max_queued_messages 0",)
 STOCK: tuple[str, ...] = ()
 
 
-class Broker:
-    """A broker, a publisher, and a Glance that can be killed and started again; ends them all."""
+class Mosquitto:
+    """A broker and a publisher that speaks to it; ends both."""
 
-    def __init__(self, *lines: str, latency: bool = False) -> None:
+    def __init__(self, *lines: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="glance-bench-mqtt-"))
-        self.data = self.folder / "data"
-        self._latency = latency
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -42,15 +40,12 @@ class Broker:
             [MOSQUITTO, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self._wait(self._listens)
-        self.glance = self.start_glance()
         self.publisher = Child([sys.executable, "-m", "bench.mqtt_publisher", str(self.port)])
 
-    def start_glance(self) -> Child:
-        """Start (again) what stores."""
-        more = ["latency"] if self._latency else []
-        command = [sys.executable, "-m", "bench.mqtt_glance", str(self.data), f"mqtt://127.0.0.1:{self.port}", *more]
-        self.glance = Child(command)
-        return self.glance
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"mqtt://127.0.0.1:{self.port}"
 
     def publish(self, **wanted: Any) -> dict[str, Any]:
         """Publish and wait until the broker has it all."""
@@ -66,8 +61,48 @@ class Broker:
 
     def end(self) -> dict[str, Any]:
         """Wait until the broker has all that was begun."""
-        found: dict[str, Any] = json.loads(self.publisher.read_line(300))
+        found: dict[str, Any] = json.loads(self.publisher.read_line(900))
         return found
+
+    def close(self) -> None:
+        """End both."""
+        self.publisher.stop()
+        self._mosquitto.terminate()
+        self._mosquitto.wait(5)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while not done():
+            if time.monotonic() > deadline:
+                raise RuntimeError("the broker did not start")
+            time.sleep(0.01)
+
+
+class Broker(Mosquitto):
+    """A broker, a publisher, and a Glance without its web that can be killed and started again; ends them all."""
+
+    def __init__(self, *lines: str, latency: bool = False) -> None:
+        super().__init__(*lines)
+        self.data = self.folder / "data"
+        self._latency = latency
+        self.glance = self.start_glance()
+
+    def start_glance(self) -> Child:
+        """Start (again) what stores."""
+        more = ["latency"] if self._latency else []
+        self.glance = Child([sys.executable, "-m", "bench.mqtt_glance", str(self.data), self.url, *more])
+        return self.glance
 
     def ask(self) -> dict[str, Any]:
         """What Glance counts."""
@@ -97,25 +132,5 @@ class Broker:
 
     def close(self) -> None:
         """End everything."""
-        self.publisher.stop()
         self.glance.stop()
-        self._mosquitto.terminate()
-        self._mosquitto.wait(5)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Broker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def _wait(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + WAIT_S
-        while not done():
-            if time.monotonic() > deadline:
-                raise RuntimeError("the broker did not start")
-            time.sleep(0.01)
+        super().close()

@@ -1,7 +1,8 @@
 """A program that publishes QoS 1 readings as fast as wanted: `python -m bench.mqtt_publisher PORT`; raw MQTT 3.1.1, one thread.
 
-It prints `ready`, then takes one line of JSON `{"count", "rate", "devices", "what": "number"|"time", "first"}` at a time, publishes that
-and prints `{"took_s", "sent"}` once the broker acknowledged everything. `value` is a running number from `first`, or the time of sending.
+It prints `ready`, then takes one line of JSON `{"count", "rate", "devices", "what": "number"|"time", "first", "times"}` at a time,
+publishes that and prints `{"took_s", "sent"}` once the broker acknowledged everything. `value` is a running number from `first`, or
+the time of sending; with `times` the answer holds `at`, when each was sent (Unix seconds).
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ class Publisher:
         self._acked_bytes = 0
         self._sent = 0
         self._mid = 0
+        self.sent_at: list[float] = []
 
     def run(self, count: int, rate: float, devices: int, what: str, first: int) -> float:
         """Publish, and return how long it took until everything was acknowledged."""
         began = time.perf_counter()
         self._sent, self._acked_bytes = 0, 0
+        self.sent_at = []
         while self._sent < count:
             due = min(count, int((time.perf_counter() - began) * rate) + 1) if rate else count
             free = WINDOW - (self._sent - self._acked_bytes // 4)
@@ -57,6 +60,7 @@ class Publisher:
             body = struct.pack("!H", len(TOPIC)) + TOPIC + struct.pack("!H", self._mid) + payload
             size = len(body)
             packets.append(bytes([0x32, size] if size < 128 else [0x32, size % 128 + 128, size // 128]) + body)
+        self.sent_at += [time.time()] * todo
         self._sock.sendall(b"".join(packets))
         self._sent += todo
 
@@ -81,7 +85,8 @@ def main() -> None:
             wanted.get("what", "number"),
             wanted.get("first", 0),
         )
-        print(json.dumps({"took_s": took_s, "sent": wanted["count"]}), flush=True)
+        told = {"at": publisher.sent_at} if wanted.get("times") else {}
+        print(json.dumps({"took_s": took_s, "sent": wanted["count"], **told}), flush=True)
 
 
 if __name__ == "__main__":

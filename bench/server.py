@@ -21,11 +21,20 @@ CALL_S = 60.0
 EVERY_S = 0.005
 
 
+class Refused(RuntimeError):
+    """Glance answered a call with this status."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
 class Glance:
     """`python app.py` on a folder of its own; keeps its port over restarts."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, mqtt_url: str = "off") -> None:
         self._data = data
+        self._mqtt_url = mqtt_url
         self._child: Child | None = None
         self._password = secrets.token_urlsafe(12)
         self.token = secrets.token_urlsafe(24)
@@ -50,7 +59,7 @@ class Glance:
             "GLANCE_DATA": str(self._data),
             "GLANCE_PASSWORD": self._password,
             "GLANCE_API_TOKEN": self.token,
-            "GLANCE_MQTT_URL": "off",
+            "GLANCE_MQTT_URL": self._mqtt_url,
             "GLANCE_LOG_LEVEL": "warning",
         }
         self._child = Child([sys.executable, "app.py"], env)
@@ -120,11 +129,11 @@ class Glance:
         return request(method, path, {**headers, "Content-Type": "application/json"}, json.dumps(body).encode())
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the API; RuntimeError with the problem where it refuses."""
+        """Call the API; Refused with the problem where it does not do it."""
         with Wire(self.port) as wire:
             status, _, answer = wire.ask(self.call(method, path, body))
         if status >= 400:
-            raise RuntimeError(f"{method} {path} was answered with {status}: {answer[:600].decode()}")
+            raise Refused(f"{method} {path} was answered with {status}: {answer[:600].decode()}", status)
         return json.loads(answer) if answer else None
 
 

@@ -28,15 +28,15 @@ class Refused(GlanceError):
 def main(arguments: Sequence[str], ask: Callable[[str], str]) -> int:
     """Run one command; `ask` gets a secret by its prompt. Exit code 0, 1 where it is refused, 2 for a wrong call or setting."""
     if list(arguments) in (["-h"], ["--help"], ["help"]):
-        print(USAGE, end="")
+        sys.stdout.write(USAGE)
         return 0
     if list(arguments) != ["reset-password"]:
-        print(USAGE, end="", file=sys.stderr)
+        sys.stderr.write(USAGE)
         return 2
     try:
-        print(reset_password(read_settings(), ask))
+        sys.stdout.write(f"{reset_password(read_settings(), ask)}\n")
     except GlanceError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, SettingError) else 1
     return 0
 
@@ -82,5 +82,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:], _ask))
     except (KeyboardInterrupt, EOFError):
-        print("\nNothing was changed.", file=sys.stderr)
+        sys.stderr.write("\nNothing was changed.\n")
         sys.exit(1)

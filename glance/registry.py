@@ -83,7 +83,13 @@ class Registry:
         raise NotFound("There is no custom widget with this slug.")
 
     def check(self, slug: str, manifest: Any) -> Definition:
-        """A definition from a manifest that is not stored; Invalid names each fault."""
+        """A definition from a manifest that is not stored, its code read too; Invalid names each fault."""
+        definition = self.read(slug, manifest)
+        self._read_code(definition)
+        return definition
+
+    def read(self, slug: str, manifest: Any) -> Definition:
+        """The same without reading its code: that comes out when it is run."""
         try:
             definition = build(slug, manifest, self._kinds)
         except ManifestFault as error:
@@ -104,7 +110,6 @@ class Registry:
         fault = self._folders.template_fault(definition)
         if fault:
             raise Invalid("The manifest does not fit.", [FieldError("template", str(fault))])
-        self._read_code(definition)
         return definition
 
     def _read_code(self, definition: Definition) -> None:

@@ -80,6 +80,10 @@ POST   /widgets/<widget_id>/remove          owner
 POST   /widgets/<widget_id>/save            owner
 GET    /settings                            owner
 GET    /settings/about                      owner
+GET    /settings/code                       owner
+POST   /settings/code                       owner
+GET    /custom-widgets/<slug>/code          owner
+POST   /custom-widgets/<slug>/code          owner
 GET    /settings/credentials                owner
 POST   /settings/credentials                owner
 POST   /settings/credentials/hosts          owner
@@ -104,7 +108,8 @@ GET    /api/openapi.json                    owner read
 GET    /api/docs                            owner read
 GET    /api/snapshot                        owner read
 GET    /api/preferences                     owner read
-PATCH  /api/preferences                     owner read
+PATCH  /api/preferences                     owner read       {"theme": "dark"}
+PATCH  /api/preferences                     owner admin      {"code_enabled": false}
 GET    /api/dashboards                      owner read
 POST   /api/dashboards                      owner write
 GET    /api/dashboards/<slug>               owner read
@@ -192,5 +197,6 @@ def _row(line: str) -> Row:
     head, brace, rest = line.partition("{")
     method, path, *names = head.split()
     allowed = frozenset(VISITORS if names == ["all"] else names)
-    assert allowed and allowed <= set(VISITORS), line
+    assert allowed, line
+    assert allowed <= set(VISITORS), line
     return Row(method, path, allowed, json.loads(brace + rest) if brace else None)

@@ -264,9 +264,9 @@ def test_a_snapshot_of_nothing_or_in_another_format_is_refused(site: Site) -> No
 
 
 def test_the_theme_is_a_choice_of_this_browser(site: Site) -> None:
-    assert site.get("/api/preferences").json == {"theme": "auto"}
+    assert site.get("/api/preferences").json == {"theme": "auto", "code_enabled": False}
     answer = site.patch("/api/preferences", {"theme": "dark"})
-    assert answer.json == {"theme": "dark"}
+    assert answer.json == {"theme": "dark", "code_enabled": False}
     assert "glance_theme=dark" in answer.headers["Set-Cookie"]
-    assert site.get("/api/preferences").json == {"theme": "dark"}
+    assert site.get("/api/preferences").json["theme"] == "dark"
     assert fields(site.patch("/api/preferences", {"theme": "pink"})) == {"theme"}

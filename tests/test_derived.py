@@ -213,7 +213,10 @@ def test_a_derived_series_can_be_made_of_another_but_never_of_itself(site: Site)
         ({"expression": "t + unknown"}, "expression"),
         ({"expression": "system(t)"}, "expression"),
         ({"inputs": []}, "inputs"),
-        ({"inputs": [{"name": "sum", "device": "garden", "sensor": "temperature"}], "expression": "1"}, "inputs.0.name"),
+        (
+            {"inputs": [{"name": "sum", "device": "garden", "sensor": "temperature"}], "expression": "1"},
+            "inputs.0.name",
+        ),
         ({"inputs": [CLIMATE[0], CLIMATE[0]], "expression": "t"}, "inputs.1.name"),
         ({"title": "  "}, "title"),
         ({"decimals": 99}, "decimals"),
@@ -327,7 +330,9 @@ def _through_the_pages(pages: Any) -> None:
     assert "9.26" in tried.text
     more = client.post("/devices/derived/new", data={**typed, "do": "add:inputs"}, headers=headers, **here)
     assert "p.inputs.2.name" in more.text
-    wrong = client.post("/devices/derived/new", data={**typed, "p.expression": "x +", "do": "save"}, headers=headers, **here)
+    wrong = client.post(
+        "/devices/derived/new", data={**typed, "p.expression": "x +", "do": "save"}, headers=headers, **here
+    )
     assert wrong.status_code == 422
     assert "This is not a formula" in wrong.text
     saved = client.post("/devices/derived/new", data={**typed, "do": "save"}, headers=headers, **here)

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from glance import passwords
 from glance.config import Settings
 from glance.icons import Icons
+from glance.live import Hub
 from glance.store.db import Database
 from glance.store.owner import KEEP_S, TOUCH_EVERY_S, Owner
 from glance.store.tokens import Tokens
@@ -72,7 +73,7 @@ class House:
 
 
 def _app(settings: Settings, owner: Owner, tokens: Tokens) -> Flask:
-    runtime: Any = SimpleNamespace(settings=settings, owner=owner, tokens=tokens)
+    runtime: Any = SimpleNamespace(settings=settings, owner=owner, tokens=tokens, hub=Hub())
     app = Flask("glance.web", template_folder=str(assets.FOLDER.parent / "templates"), static_folder=None)
     assets.install(app, Icons())
     door.init_app(app, runtime)

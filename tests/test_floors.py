@@ -46,7 +46,7 @@ HOMES = {
     "werkzeug": ("glance.web",),
     "sqlite3": ("glance.store",),
     "urllib3": ("glance.outbound",),
-    "paho": ("glance.mqtt.client",),
+    "paho": ("glance.demo.fleet", "glance.mqtt.client"),
     "gunicorn": ("glance.serve",),
 }
 # Heavy and rarely used: these, and nothing else, may be imported inside a function.

@@ -14,7 +14,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from glance.cards import guard, lint
-from glance.cards.budget import BUDGET, MAX_TEXT, Budget, TooMuch
+from glance.cards.budget import MAX_CPU_S, MAX_TEXT, MAX_TRUSTED_CPU_S, Budget, TooMuch, done, use, within_bounds
 from glance.cards.helpers import offered
 from glance.cards.marks import Icon, Marks
 from glance.cards.sandbox import CardEnvironment
@@ -86,16 +86,17 @@ class CardRenderer:
         base: str = "",
         has_icon: Callable[[str], bool] | None = None,
     ) -> None:
-        self._environment = CardEnvironment()
+        self._environments = {trusted: CardEnvironment(strict=not trusted) for trusted in (True, False)}
         self._base = base
-        self._compiled: dict[tuple[str, str], _Compiled] = {}
+        self._compiled: dict[tuple[str, str, bool], _Compiled] = {}
         self._lock = threading.Lock()
         helpers = offered(Marks(icon), image_url, clock, has_icon)
-        self._environment.globals.update(helpers)
-        self._environment.globals.update(fit=_fit, action=self._action())
-        for name in ("markdown", "clean_html", "number", "bytes", "duration", "percent", "ago", "link", "plain"):
-            self._environment.filters[name] = helpers[name]
-        self.helpers = frozenset(self._environment.globals)
+        for environment in self._environments.values():
+            environment.globals.update(helpers)
+            environment.globals.update(fit=_fit, action=self._action())
+            for name in ("markdown", "clean_html", "number", "bytes", "duration", "percent", "ago", "link", "plain"):
+                environment.offer(name, helpers[name])
+        self.helpers = frozenset(self._environments[True].globals)
 
     def body(self, definition: Drawable, widget: Widget, data: Any) -> Markup:
         """The markup inside the card; CardError with a sentence and a line where the template fails."""
@@ -116,44 +117,48 @@ class CardRenderer:
                     "h": widget.place.h,
                     "version": widget.version,
                 },
-                BUDGET: Budget(),
             }
         )
         parts: list[str] = []
         length = 0
+        drawing = use(Budget(MAX_TRUSTED_CPU_S if definition.trusted else MAX_CPU_S))
         try:
             for part in compiled.template.root_render_func(context):
                 length += len(part)
                 if length > MAX_TEXT:
                     raise TooMuch("The card is longer than 512 KB.")
                 parts.append(part)
+            aside = within_bounds(context.vars.get("aside"))
+            said = "" if aside is None else str(aside)
         except Exception as error:
             # Whatever a template does wrong belongs on the card as a sentence, never as a trace.
             raise CardError(_sentence(error), _line_of(error, compiled.template)) from error
+        finally:
+            done(drawing)
         markup = "".join(parts).strip()
         refused = None if definition.trusted else guard.fault(markup)
         if refused:
             raise CardError(refused, 1)
-        aside = context.vars.get("aside")
-        return Card(Markup(markup), "" if aside is None else str(aside))
+        return Card(Markup(markup), said)
 
     def check(self, definition: Drawable) -> tuple[int, str] | None:
         """The first fault of a definition's template as (line, sentence); None where it can be used."""
-        return lint.fault(self._environment, definition.template, definition.trusted, self.helpers)
+        return lint.fault(self._environments[definition.trusted], definition.template, definition.trusted, self.helpers)
 
     def step_s(self, definition: Drawable) -> int | None:
         """How long a drawn card stays right while its data does not change: 60 s where the template asks for the time, else None."""
         return TIME_STEP_S if self._compile(definition).timed else None
 
     def _compile(self, definition: Drawable) -> _Compiled:
-        key = (definition.slug, definition.version)
+        key = (definition.slug, definition.version, definition.trusted)
         found = self._compiled.get(key)
         if found is not None:
             return found
         try:
-            tree = self._environment.parse(definition.template)
+            environment = self._environments[definition.trusted]
+            tree = environment.parse(definition.template)
             names = set(lint.names_in(tree))
-            template = self._environment.from_string(tree)
+            template = environment.from_string(tree)
         except TemplateSyntaxError as error:
             reason = str(error.message).rstrip(".")
             raise CardError(f"The template of {definition.slug} cannot be read: {reason}.", error.lineno) from error
@@ -197,6 +202,8 @@ def _sentence(error: Exception) -> str:
     """What went wrong in a template, for its author."""
     if isinstance(error, TooMuch):
         return str(error)
+    if isinstance(error, MemoryError):
+        return "The card needs more memory than there is."
     if isinstance(error, RecursionError):
         return "The card calls itself without end."
     text = " ".join(str(error).split())[:300] or type(error).__name__

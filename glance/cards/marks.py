@@ -15,6 +15,8 @@ from glance.cards.drawing import status_class
 
 Icon = Callable[[str, str], Markup]
 
+# Characters of foreign text that are read; beyond it, elements within elements would take seconds.
+MAX_FOREIGN = 60_000
 YEAR_S = 300 * 86_400
 _SCHEMES = frozenset({"http", "https", "mailto"})
 _HIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
@@ -106,7 +108,7 @@ def clean_html(text: Any, picture: Callable[[Any], str] | None = None) -> Markup
     import nh3  # late: a native module that few dashboards need
 
     cleaned = nh3.clean(
-        str(text or ""),
+        str(text or "")[:MAX_FOREIGN],
         tags=set(_TAGS),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         url_schemes=set(_SCHEMES),
@@ -130,7 +132,7 @@ def markdown(text: Any, picture: Callable[[Any], str] | None = None) -> Markup:
     import mistune  # late: only dashboards with Markdown on them need it
 
     render = mistune.create_markdown(escape=False, plugins=["strikethrough", "table", "task_lists", "url"])
-    return clean_html(render(str(text or "")), picture)
+    return clean_html(render(str(text or "")[:MAX_FOREIGN]), picture)
 
 
 def json_script(value: Any, css: str) -> Markup:

@@ -10,6 +10,7 @@ from pathlib import Path
 from glance import logs
 from glance.config import Settings, read_settings
 from glance.demo.boards import fill
+from glance.demo.fleet import Fleet
 from glance.demo.services import Services
 from glance.errors import GlanceError, SettingError
 from glance.runtime import Runtime
@@ -23,21 +24,35 @@ def main() -> int:
         settings = read_settings()
         logs.configure("warning", settings.log_format)
         with tempfile.TemporaryDirectory(prefix="glance-demo-") as folder, Services() as services:
-            return run(replace(settings, data=Path(folder), auth="none", host="127.0.0.1", password=""), services)
+            return run(
+                replace(settings, data=Path(folder), auth="none", host="127.0.0.1", password="", mqtt_url="embedded"),
+                services,
+            )
     except GlanceError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, SettingError) else 1
 
 
 def run(settings: Settings, services: Services) -> int:
-    """Fill a fresh Glance with the demo's dashboards and serve it."""
+    """Fill a fresh Glance with the demo's dashboards, serve it, and let the devices publish."""
     listener = listen(settings)
     runtime = Runtime(settings)
+    assert runtime.broker is not None
     fill(runtime, services.address, f"http://127.0.0.1:{listener.port}")
+    fleet = Fleet(runtime.broker.url, runtime.devices)
     print(
-        "This is the demo: its services are made up, this computer’s figures are real. Ctrl-C ends it and removes its data."
+        "This is the demo: services and devices are made up, this computer’s figures are real. Ctrl-C ends it and removes its data."
     )
-    return serve(create_app(runtime), settings, on_ready=runtime.start, on_stop=runtime.stop, listener=listener)
+
+    def start() -> None:
+        runtime.start()
+        fleet.start()
+
+    def stop() -> None:
+        fleet.stop()
+        runtime.stop()
+
+    return serve(create_app(runtime), settings, on_ready=start, on_stop=stop, listener=listener)
 
 
 if __name__ == "__main__":

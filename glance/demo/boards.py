@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from glance.demo import sensors
+from glance.demo.sensors import follow
 from glance.model import Place
 from glance.runtime import Runtime
 
 NOTE = """Everything here is an ordinary widget: the menu leads to its settings, the arrow fetches anew.
 
+- **Living room**, **Power draw** and the chart come live from devices: see the tab **Sensors**, and **Devices** above
 - **Services** checks real addresses, two of them in trouble on purpose
 - **This computer** shows true figures
 - stop the demo with Ctrl-C, nothing of it stays
@@ -17,7 +20,14 @@ NOTE = """Everything here is an ordinary widget: the menu leads to its settings,
 
 def fill(runtime: Runtime, services: str, own: str) -> None:
     """Make the dashboards; `services` and `own` are the addresses of the demo's upstreams and of Glance itself."""
-    for slug, title, widgets in (("home", "Home", home(services, own)), ("homelab", "Homelab", homelab(services))):
+    for given in sensors.DERIVED:
+        runtime.derived.create(given)
+    boards = (
+        ("home", "Home", home(services, own)),
+        ("sensors", "Sensors", sensors.board()),
+        ("homelab", "Homelab", homelab(services)),
+    )
+    for slug, title, widgets in boards:
         runtime.dashboards.create(title, slug=slug)
         for definition, name, place, params, every_s in widgets:
             runtime.placing.add(slug, definition, name, params, Place(*place), refresh_interval=every_s)
@@ -29,29 +39,14 @@ def home(services: str, own: str) -> list[tuple[str, str, tuple[int, int, int, i
     def stat(path: str, **pick: str) -> dict[str, Any]:
         return {"data_source": {"kind": "http", "url": f"{services}{path}", "pick": pick}}
 
-    rooms = (("living", "Living room"), ("rack", "Rack closet"), ("outdoor", "Outdoor"))
-    lines = [{"points": f"{room}.history", "label": label, "unit": "°C"} for room, label in rooms]
-    chart = {"data_source": {"kind": "http", "url": f"{services}/climate", "pick": lines}}
     return [
         ("clock", "Clock", (1, 1, 2, 3), {"zones": [{"timezone": "UTC", "label": "UTC"}]}, None),
-        (
-            "stat",
-            "Living room",
-            (3, 1, 2, 3),
-            stat("/climate", value="living.celsius", unit="°C", trend="living.history"),
-            15,
-        ),
-        ("stat", "Power draw", (5, 1, 2, 3), {**stat("/power", value="watt", unit="W", trend="trend"), "series": 2}, 5),
+        ("stat", "Living room", (3, 1, 2, 3), follow(sensors.LIVING, "temperature"), None),
+        ("stat", "Power draw", (5, 1, 2, 3), {**follow("house-meter", "power"), "series": 2}, None),
         ("stat", "Download", (7, 1, 2, 3), stat("/speed", value="download_mbit", unit="Mbit/s", trend="trend"), 900),
-        (
-            "stat",
-            "Solar output",
-            (9, 1, 2, 3),
-            {**stat("/power", value="solar.watt", unit="W", trend="solar.trend"), "series": 4},
-            15,
-        ),
+        ("stat", "Solar output", (9, 1, 2, 3), {**follow(sensors.SOLAR, "0/power"), "series": 4}, None),
         ("gauge", "UPS load", (11, 1, 2, 3), {**stat("/ups", value="load_percent", unit="%"), "bands": BANDS}, 15),
-        ("line-chart", "Temperature", (1, 4, 6, 6), chart, 60),
+        ("line-chart", "Temperature", (1, 4, 6, 6), sensors.rooms(), None),
         ("services", "Services", (7, 4, 3, 6), {"checks": _checks(services, own)}, 30),
         ("weather", "Weather", (10, 4, 3, 6), {"latitude": 52.52, "longitude": 13.41, "server": services}, 900),
         ("calendar", "Calendar", (1, 10, 4, 6), {"urls": [{"url": f"{services}/home.ics", "name": "Home"}]}, 900),

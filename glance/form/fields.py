@@ -229,6 +229,8 @@ def _attrs(schema: Schema, kind: str, value: Any, required: bool) -> dict[str, s
     if kind in ("textarea", "lines", "json"):
         lines = shown(value, kind).count("\n") + 1
         attrs["rows"] = str(max(3 if kind == "lines" else 5, min(lines + 1, 16)))
+    if schema.get("suggest"):
+        attrs["list"] = f"suggest-{schema['suggest']}"
     if required and kind not in ("boolean", "checks", "secret"):
         attrs["aria-required"] = "true"
     return attrs

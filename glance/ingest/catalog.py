@@ -15,6 +15,8 @@ from glance.store.devices import Device, Sensor, Unsaved
 Key = tuple[str, str]
 DEVICE_FACTS = ("name", "maker", "model", "room", "ecosystem", "firmware", "via", "link")
 SENSOR_FACTS = ("name", "unit", "kind", "device_class", "state_class", "expire_after_s", "decimals")
+# Ecosystems that say only how a message looked.
+VAGUE = ("plain", "json")
 MAX_MERGES = 8
 
 
@@ -38,10 +40,12 @@ class Catalog:
         self._counts: dict[str, int] = {}
         self._of_device: dict[str, dict[int, Track]] = {}
         self._next_series = 1
+        self._forgotten = 0
 
     def load(self, devices: Iterable[Device], sensors: Iterable[Sensor]) -> None:
         """Fill it from the rows."""
         self.devices = {device.id: device for device in devices}
+        self._forgotten = sum(device.forgotten_at is not None for device in self.devices.values())
         self.tracks = {sensor.id: Track(sensor) for sensor in sensors}
         self._next_series = max(self.tracks, default=0) + 1
         for track in self.tracks.values():
@@ -102,19 +106,24 @@ class Catalog:
 
     # What messages say
 
-    def track_for(self, device_id: str, sensor: str, kind: SensorKind, retained: bool, now: float) -> Track | None:
-        """The series a reading belongs to, made where it is new; None where it is ignored, forgotten or too much."""
+    def track_for(
+        self, device_id: str, sensor: str, kind: SensorKind, retained: bool, now: float, *, counts: bool = True
+    ) -> Track | None:
+        """The series a reading belongs to, made where it is new; None where it is ignored, forgotten or too much.
+
+        `counts` = it is a reading that is left out then, not a declaration.
+        """
         track = self.by_key.get((device_id, sensor))
         if track is not None:
             return None if self.devices[track.sensor.device].ignored else track
         home = self.home(device_id)
-        device = self._present(home, retained, now)
+        device = self._present(home, retained, now, counts)
         if device is None or device.ignored:
             return None
         found = self.by_key.get((home, sensor))
         if found is not None:
             return found
-        if not self.guard.may_add_series(len(self.tracks), self._counts.get(home, 0), device.title, now):
+        if not self.guard.may_add_series(len(self.tracks), self._counts.get(home, 0), device.title, now, counts):
             return None
         return self.add_track(Sensor(id=self._next_series, device=home, sensor=sensor, kind=kind, first_at=now))
 
@@ -137,13 +146,16 @@ class Catalog:
         if device is None:
             return
         told = {name: value for name in DEVICE_FACTS if (value := getattr(info, name)) is not None}
+        if device.ecosystem is not None and told.get("ecosystem") in VAGUE:
+            # after a restart the first word of a device may be one that anybody could say, its last will
+            del told["ecosystem"]
         if home != info.device:
             told = {name: value for name, value in told.items() if getattr(device, name) is None}
         self.put_device(replace(device, removed_at=None, **told))
 
     def learn_sensor(self, info: SensorInfo, retained: bool, now: float) -> None:
         """A sensor was described; it exists from then on, also without a value."""
-        track = self.track_for(info.device, info.sensor, info.kind or "number", retained, now)
+        track = self.track_for(info.device, info.sensor, info.kind or "number", retained, now, counts=False)
         if track is None:
             return
         told = {name: value for name in SENSOR_FACTS if (value := getattr(info, name)) is not None}
@@ -211,7 +223,10 @@ class Catalog:
 
     def put_device(self, device: Device) -> None:
         """Know a device as this from now on."""
-        if self.devices.get(device.id) != device:
+        before = self.devices.get(device.id)
+        if before != device:
+            self._forgotten += device.forgotten_at is not None
+            self._forgotten -= before is not None and before.forgotten_at is not None
             self.devices[device.id] = device
             self.unsaved_devices.add(device.id)
             self.changes += 1
@@ -254,11 +269,11 @@ class Catalog:
         """How many series a device has, for the flood guard."""
         self._counts[device_id] = sum(1 for key in self.by_key if key[0] == device_id)
 
-    def _present(self, device_id: str, retained: bool, now: float) -> Device | None:
+    def _present(self, device_id: str, retained: bool, now: float, counts: bool = False) -> Device | None:
         """The device, made where it is new; one that was forgotten comes back only with something that is not retained."""
         device = self.devices.get(device_id)
         if device is None:
-            if not self.guard.may_add_device(len(self.devices), now):
+            if not self.guard.may_add_device(len(self.devices) - self._forgotten, now, counts):
                 return None
             device = Device(id=device_id, first_seen=now)
             self.put_device(device)

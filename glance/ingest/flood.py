@@ -24,7 +24,10 @@ class Limits:
 
 
 class FloodGuard:
-    """Counts what appears and refuses what is too much; `sentence` says so for an hour after the last refusal."""
+    """Counts what appears and refuses what is too much; `sentence` says so for an hour after the last refusal.
+
+    `counts` is False where not a reading is left out but a declaration or a sign of life, which readings follow.
+    """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
@@ -35,25 +38,27 @@ class FloodGuard:
         self._last_at: float | None = None
         self._why = ""
 
-    def may_add_device(self, count: int, now: float) -> bool:
+    def may_add_device(self, count: int, now: float, counts: bool = True) -> bool:
         """May one more device appear beside `count` others?"""
         self._turn(now)
         if count >= self.limits.devices:
-            return self._refuse(now, f"There are {count} devices already, which is the limit")
+            return self._refuse(now, counts, f"There are {count} devices already, which is the limit")
         if self._new_devices >= self.limits.new_devices:
-            return self._refuse(now, f"More than {self.limits.new_devices} new devices appeared within a minute")
+            return self._refuse(now, counts, f"More than {self.limits.new_devices} new devices appeared within a minute")
         self._new_devices += 1
         return True
 
-    def may_add_series(self, count: int, of_device: int, device: str, now: float) -> bool:
+    def may_add_series(
+        self, count: int, of_device: int, device: str, now: float, counts: bool = True
+    ) -> bool:
         """May one more sensor appear beside `count` others, `of_device` of them of the same device?"""
         self._turn(now)
         if of_device >= self.limits.per_device:
-            return self._refuse(now, f"{device} has more than {self.limits.per_device} sensors")
+            return self._refuse(now, counts, f"{device} has more than {self.limits.per_device} sensors")
         if count >= self.limits.series:
-            return self._refuse(now, f"There are {count} sensors already, which is the limit")
+            return self._refuse(now, counts, f"There are {count} sensors already, which is the limit")
         if self._new_series >= self.limits.new_series:
-            return self._refuse(now, f"More than {self.limits.new_series} new sensors appeared within a minute")
+            return self._refuse(now, counts, f"More than {self.limits.new_series} new sensors appeared within a minute")
         self._new_series += 1
         return True
 
@@ -70,9 +75,9 @@ class FloodGuard:
         if not 0 <= now - self._window_at < WINDOW_S:
             self._window_at, self._new_devices, self._new_series = now, 0, 0
 
-    def _refuse(self, now: float, why: str) -> bool:
+    def _refuse(self, now: float, counts: bool, why: str) -> bool:
         if self._last_at is None or now - self._last_at > 3600:
             self.refused = 0
-        self.refused += 1
+        self.refused += counts
         self._last_at, self._why = now, why
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal
 
 from glance.errors import NotFound
@@ -111,13 +111,13 @@ class History:
 
     def between(self, series: int, begin: float, end: float, limit: int = PAGE) -> list[Sample]:
         """The samples from `begin` up to before `end` (Unix seconds), oldest first, at most `limit`."""
-        return list(self._pages(series, begin, end, limit))[:limit]
+        return list(islice(self._pages(series, begin, end, min(limit, PAGE)), limit))
 
     def export(self, series: int, begin: float, end: float) -> Iterator[Sample]:
         """Every sample of a stretch, oldest first, read page by page: for files of any length."""
-        return self._pages(series, begin, end, None)
+        return self._pages(series, begin, end, PAGE)
 
-    def _pages(self, series: int, begin: float, end: float, limit: int | None) -> Iterator[Sample]:
+    def _pages(self, series: int, begin: float, end: float, size: int) -> Iterator[Sample]:
         track = self._track(series)
         tail, marks = self._tail(track)
         begin_ms, end_ms = int(begin * 1000), int(end * 1000)
@@ -128,13 +128,12 @@ class History:
         )
         after = (begin_ms - 1, 0)
         while True:
-            size = PAGE if limit is None else min(limit, PAGE)
             page = self._samples.between(track.ids, begin_ms, end_ms, marks.folded_to, size, after)
             for sample in page:
                 while fresh and fresh[-1].at < sample.at:
                     yield fresh.pop()
                 yield sample
-            if len(page) < size or limit is not None:
+            if len(page) < size:
                 break
             after = (round(page[-1].at * 1000), page[-1].id)
         yield from reversed(fresh)

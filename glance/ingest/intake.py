@@ -93,7 +93,9 @@ class Intake:
             track.tail.append(number, ts_ms, value, text)
             self._upkeep.unfolded += 1
             self._pending.add_row((number, track.sensor.id, ts_ms, value, text))
-        if track.latest is None or track.latest.at is None or track.latest.retained or track.latest.at <= at:
+        latest = track.latest
+        # what has no time of its own is of now, also after one from a clock that is ahead
+        if latest is None or latest.at is None or latest.retained or reading.at is None or latest.at <= at:
             track.latest = Latest(number, at, now, value, text)
         if known.kept_value is not None or known.kept_text is not None:
             kept = replace(track.sensor, kept_value=None, kept_text=None, kept_at=None)

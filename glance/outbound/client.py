@@ -95,7 +95,7 @@ class Client:
             )
             answer = self._authorised(ask, auth, follow_redirects)
             if expect_ok and not 200 <= answer.status < 300:
-                credentials = kind_of(auth) != "none" or ask.target.userinfo is not None
+                credentials = kind_of(auth) != "none" or ask.target.userinfo is not None or bool(ask.bound)
                 raise self._refusal(answer, credentials)
         except FetchError as error:
             raise self._masked(error) from error.__cause__

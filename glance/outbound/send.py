@@ -68,7 +68,11 @@ class Sender:
         conn = self._pool.take(fresh.key) if ask.method in _REPEATABLE else None
         if conn is not None and conn.peer:
             # Another fetch opened it, by its own rules; the name may lead elsewhere by now, or was never agreed to lead there.
-            see(ask.target.host, conn.peer)
+            try:
+                see(ask.target.host, conn.peer)
+            except FetchError:
+                conn.close()
+                raise
         if conn is not None:
             try:
                 return self._on(conn, ask)

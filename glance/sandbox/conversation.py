@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from glance.errors import FetchError
+from glance.errors import FetchError, GlanceError
 from glance.sandbox import frames, inside
 from glance.sandbox.frames import Forged
 
@@ -84,10 +84,10 @@ class Outcome:
 
 
 class Pipes:
-    """The host's ends of the two pipes, which never block longer than `deadline` (time.monotonic())."""
+    """The host's ends of the two pipes, which never block longer than `deadline` (time.monotonic()), which is to be set."""
 
-    def __init__(self, read_fd: int, write_fd: int, deadline: float) -> None:
-        self.deadline = deadline
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self.deadline = time.monotonic()
         self._read_fd, self._write_fd = read_fd, write_fd
         os.set_blocking(read_fd, False)
         os.set_blocking(write_fd, False)
@@ -177,8 +177,8 @@ class Conversation:
                 raise FetchError(f"Code may send {MAX_FETCHES} requests in a run.", kind="blocked")
             left_s = self._pipes.deadline - time.monotonic()
             return {"ok": True, **self._calls.fetch(message, left_s)}
-        except FetchError as error:
-            if say == "fetch":
+        except GlanceError as error:
+            if isinstance(error, FetchError) and say == "fetch":
                 self.outcome.fetch_error = error
             return {"ok": False, "sentence": error.sentence}
 

@@ -23,12 +23,12 @@ FILE = "server_code"
 GIVEN = ("params", "fetch", "get_credential", "log")
 # What code may import: pure work with data. Everything is loaded before the lock; afterwards no file can be opened.
 MODULES = (
-    "base64 binascii bisect calendar cmath collections collections.abc colorsys csv dataclasses datetime decimal enum fractions"
+    "base64 binascii bisect calendar cmath collections collections.abc csv dataclasses datetime decimal enum fractions"
     " functools hashlib heapq hmac html html.parser io itertools json math operator random re statistics string struct textwrap"
-    " time typing unicodedata urllib.parse uuid xml.etree.ElementTree zlib zoneinfo"
+    " time typing unicodedata urllib.parse uuid xml.etree.ElementTree zlib"
 ).split()
 # Loaded too, because those import them when first used.
-QUIET_MODULES = "_strptime _pydatetime locale encodings.idna stringprep quopri".split()
+QUIET_MODULES = "_strptime locale".split()
 ENCODINGS = "utf-8 ascii latin-1 cp1252 iso8859-15 utf-16 utf-8-sig unicode-escape raw-unicode-escape".split()
 TEXT_LIMIT = 2_000
 TOO_LARGE = "The code returned more than 1 MB, the limit."
@@ -64,7 +64,7 @@ def warm_up() -> None:
 def work() -> None:
     """Take the code from the pipe, run it and send what it returned, or what was wrong with it and on which line."""
     task = frames.receive(rules.IN_FD, frames.HOST_FRAME_LIMIT)
-    sys.stdout = sys.stderr = _Out()  # type: ignore[assignment]
+    sys.stdout = sys.stderr = _Out()
     try:
         code, is_body, returns = compiled(task["code"])
         data = None if task["only_check"] else _run(code, is_body, task["params"])

@@ -8,12 +8,13 @@ the zygote, and with it, by the kernel's hand, every child.
 
 from __future__ import annotations
 
+import _socket
 import fcntl
 import gc
 import os
 import select
 import signal
-import socket
+import struct
 import sys
 from contextlib import suppress
 from typing import NoReturn
@@ -23,11 +24,12 @@ from glance.sandbox import cage, frames, inside, machine, rules
 REQUEST = b"r"
 REAP_EVERY_MS = 500
 ABOVE_ALL = 64
+_FD = struct.Struct("i")
 
 
 def main(fd: int, cpu_s: int, wall_s: int, with_landlock: bool) -> None:
     """Serve until the socket closes; the first message back says that it is ready, or what is wrong."""
-    control = socket.socket(fileno=fd)
+    control = _socket.socket(fileno=fd)
     try:
         ready = cage.prepare(machine.this_machine(), with_landlock)
     except (machine.Unsupported, OSError) as error:
@@ -39,12 +41,14 @@ def main(fd: int, cpu_s: int, wall_s: int, with_landlock: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     gc.collect()
+    with suppress(AttributeError):  # glibc has it
+        ready.libc.malloc_trim(0)
     gc.freeze()
     control.send(b"yes landlock" if ready.ruleset_fd >= 0 else b"yes")
     serve(control, ready, cpu_s, wall_s)
 
 
-def serve(control: socket.socket, ready: cage.Cage, cpu_s: int, wall_s: int) -> None:
+def serve(control: _socket.socket, ready: cage.Cage, cpu_s: int, wall_s: int) -> None:
     """Fork a child per message; the dead are buried as they come up."""
     waiter = select.poll()
     waiter.register(control, select.POLLIN)
@@ -53,13 +57,21 @@ def serve(control: socket.socket, ready: cage.Cage, cpu_s: int, wall_s: int) -> 
         if not waiter.poll(REAP_EVERY_MS if children else None):
             children -= _bury()
             continue
-        message, fds, _, _ = socket.recv_fds(control, 16, 2)
-        if message != REQUEST or len(fds) != 2:
+        pipes = _request(control)
+        if pipes is None:
             return
-        children += _fork(control, (fds[0], fds[1]), ready, cpu_s, wall_s) - _bury()
+        children += _fork(control, pipes, ready, cpu_s, wall_s) - _bury()
 
 
-def _fork(control: socket.socket, pipes: tuple[int, int], ready: cage.Cage, cpu_s: int, wall_s: int) -> int:
+def _request(control: _socket.socket) -> tuple[int, int] | None:
+    """The two ends that came with a request; None where the host is gone."""
+    message, extra, _, _ = control.recvmsg(16, _socket.CMSG_LEN(2 * _FD.size))
+    if message != REQUEST or len(extra) != 1 or len(extra[0][2]) != 2 * _FD.size:
+        return None
+    return _FD.unpack_from(extra[0][2])[0], _FD.unpack_from(extra[0][2], _FD.size)[0]
+
+
+def _fork(control: _socket.socket, pipes: tuple[int, int], ready: cage.Cage, cpu_s: int, wall_s: int) -> int:
     """Make one child and tell the host its pidfd; returns how many there are more."""
     own = os.getpid()
     try:
@@ -75,7 +87,7 @@ def _fork(control: socket.socket, pipes: tuple[int, int], ready: cage.Cage, cpu_
         _run(pipes, ready, own, cpu_s, wall_s)
     # It cannot have been buried yet, so the number is still its own.
     pidfd = os.pidfd_open(child)
-    socket.send_fds(control, [b"yes"], [pidfd])
+    control.sendmsg([b"yes"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _FD.pack(pidfd))])
     os.close(pidfd)
     return 1
 

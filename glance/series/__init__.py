@@ -168,7 +168,7 @@ class Series:
         if not known:
             nothing = missing(self._ingest, lines, _asked(source))
             return Look(None, False, "empty", None, None, nothing, f"none.{nothing}")
-        tail = None
+        tail, again_at = None, None
         if shape == "points":
             data, version, tail = self._charts.points(known, source, str(source.get("range", "24h")), now)
         elif shape == "rows":
@@ -176,13 +176,14 @@ class Series:
         elif shape == "devices":
             data, version = devices_of(self._ingest, lines, source, self._device_standing, now)
         else:
-            data, version = self._charts.value(known[0], source, now)
+            data, version, again_at = self._charts.value(known[0], source, now)
         judged = known[:1] if shape == "value" else known
         state, sentence, stale_at = worst([line.standing for line in judged if line.standing is not None])
         at = max((line.latest.at for line in judged if line.latest and line.latest.at is not None), default=None)
         with self._lock:
-            if state == "live" and stale_at is not None:
-                self._due[widget.id] = stale_at
+            due = [each for each in (stale_at if state == "live" else None, again_at) if each is not None]
+            if due:
+                self._due[widget.id] = min(due)
             else:
                 self._due.pop(widget.id, None)
         version = f"{version}.{state}.{self._ingest.devices.changes}"

@@ -5,7 +5,9 @@ Charts are read from the database at most every few seconds; in between only the
 
 from __future__ import annotations
 
+import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +25,15 @@ RANGE_S = {"1h": 3600, "6h": 6 * 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 
 CHART_POINTS = 300
 TREND_POINTS = 48
 KEPT_BASES = 400
+TIP_S = 1.0
+# Reading charts anew takes at most a tenth of the time, where one reading takes longer than a moment.
+READING_SHARE, SHORT_READ_S = 0.1, 0.003
 USES_KEPT_S = 15.0
 FEWEST_USES = 7
 PER_S: Mapping[str, int] = {"hour": 3600, "day": 86400}
 PER_WORDS: Mapping[str, str] = {"hour": "This hour", "day": "Today"}
 Points = list[list[Any]]
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,28 @@ class Charts:
         self._samples = samples
         self._lock = threading.Lock()
         self._bases: OrderedDict[tuple[int, str, int], Base] = OrderedDict()
-        self._numbers = 0
+        self._tips: OrderedDict[tuple[int, int], tuple[float, Point]] = OrderedDict()
+        self._next_read_at = 0.0
+        # not from 0: a page that was open over a restart must not take another reading for the one it has
+        self._numbers = secrets.randbits(40)
 
-    def value(self, line: Line, source: Mapping[str, Any], now: float) -> tuple[dict[str, Any], str]:
-        """The shape *value* of one sensor, and its version; of a counter with `use` what the hour or day has used so far."""
+    def value(self, line: Line, source: Mapping[str, Any], now: float) -> tuple[dict[str, Any], str, float | None]:
+        """The shape *value* of one sensor, its version, and when its line has more to show (None = it is up to date).
+
+        Of a counter with `use` what the hour or day has used so far.
+        """
         sensor, latest = line.sensor, line.latest
         assert sensor is not None
         assert latest is not None
         data: dict[str, Any] = {"value": shown_value(sensor, latest)}
         if sensor.shown_unit and sensor.kind == "number":
             data["unit"] = sensor.shown_unit
+        if sensor.shown_decimals is not None and sensor.kind == "number":
+            data["decimals"] = sensor.shown_decimals
         if latest.at is not None:
             data["at"] = latest.at
         span, number = str(source.get("range", "24h")), 0
+        tip_at, again_at = 0.0, None
         per = _per(source, sensor)
         if per:
             base = self._uses(sensor.id, per, span, now)
@@ -67,13 +82,14 @@ class Charts:
         elif sensor.kind == "number":
             base = self._history(sensor.id, span, TREND_POINTS, now)
             number = base.number
-            newest = _newest(base.points, latest)
+            newest, again_at = self._tip(sensor.id, base, latest, now)
             data["trend"] = [*base.points, list(newest)] if newest else base.points
+            tip_at = newest[0] if newest else 0.0
         else:
             stretch = self._stretches(line, span, now)
             if stretch.points:
                 data["since"] = stretch.points[-2][0] if len(stretch.points) > 1 else stretch.points[-1][0]
-        return data, f"{latest.id}.{latest.value}.{latest.text}.{number}.{data.get('since', 0)}"
+        return data, f"{latest.id}.{latest.value}.{latest.text}.{number}.{tip_at}.{data.get('since', 0)}", again_at
 
     def points(
         self, lines: Sequence[Line], source: Mapping[str, Any], span: str, now: float
@@ -91,7 +107,7 @@ class Charts:
             tip: tuple[float, float] | None = None
             if per:
                 base = self._uses(sensor.id, per, span, now)
-                one |= {"points": base.points, "bars": True, "per": per}
+                one |= {"points": base.points, "bars": PER_S[per]}
             elif sensor.kind == "number":
                 base = self._history(sensor.id, span, CHART_POINTS, now)
                 one["points"] = base.points
@@ -105,6 +121,23 @@ class Charts:
             drawn.append(one)
         at = max((point[0] for point in newest if point), default=None)
         return {"series": drawn}, "-".join(version), Tail(at, tuple(newest)) if any(newest) else None
+
+    def _tip(self, series: int, base: Base, latest: Latest, now: float) -> tuple[Point | None, float | None]:
+        """The newest point of a small line, and when it has to move on (None = it is the newest there is).
+
+        It moves once a second: the line is the largest part of a card.
+        """
+        newest = _newest(base.points, latest)
+        kept = self._tips.get((series, base.number))
+        if newest is not None and kept is not None and kept[1] != newest and 0 <= now - kept[0] < TIP_S:
+            return kept[1], kept[0] + TIP_S
+        if newest is not None and (kept is None or kept[1] != newest):
+            with self._lock:
+                self._tips[series, base.number] = (now, newest)
+                self._tips.move_to_end((series, base.number))
+                while len(self._tips) > KEPT_BASES:
+                    self._tips.popitem(last=False)
+        return newest, None
 
     def _history(self, series: int, span: str, points: int, now: float) -> Base:
         span_s = RANGE_S.get(span, 86400)
@@ -139,11 +172,17 @@ class Charts:
         return self._kept((sensor.id, f"w{latest.id}.{span}", 0), now, 10.0, read)
 
     def _kept(self, key: tuple[int, str, int], now: float, keep_s: float, read: Callable[[], Points]) -> Base:
-        """What was read less than `keep_s` ago, else what is read now; its number stays while the points do."""
+        """What was read less than `keep_s` ago, else what is read now; its number stays while the points do.
+
+        Where reading takes long, the charts of a page take turns: one may be three times as old until its turn comes.
+        """
         kept = self._bases.get(key)
-        if kept is not None and 0 <= now - kept.made_at < keep_s:
+        began = time.monotonic()
+        if kept is not None and 0 <= now - kept.made_at < (keep_s if began >= self._next_read_at else 3 * keep_s):
             return kept
         found = read()
+        took_s = time.monotonic() - began
+        self._next_read_at = began + took_s / READING_SHARE if took_s > SHORT_READ_S else 0.0
         with self._lock:
             if kept is not None and kept.points == found:
                 made = Base(now, kept.points, kept.number)

@@ -64,7 +64,8 @@ def devices_of(
 ) -> tuple[dict[str, Any], str]:
     """`{devices: [{id, title, room, href, state, word, status, sentence, seen_at, charge, quality, sensors}], counts, total}`.
 
-    `each: device` leaves the sensors out. By name, or with `order: worst` the one in most trouble first.
+    `each: device` leaves the sensors out, and what is worked out here. By name, or with `order: worst` the lowest of charge and link
+    first, or with `order: state` those that are not there first.
     """
     by_device: dict[str, list[Line]] = {}
     for line in lines:
@@ -73,10 +74,11 @@ def devices_of(
     found = []
     for device_id, own in by_device.items():
         device = ingest.catalog.devices.get(device_id)
-        if device is not None:
+        if device is not None and not (source.get("each") == "device" and device.ecosystem == "derived"):
             found.append(_device(device, own, device_standing(device, now), source.get("each") != "device"))
-    if source.get("order") == "worst":
-        found.sort(key=_trouble)
+    order = {"worst": _trouble, "state": _standing}.get(str(source.get("order")))
+    if order is not None:
+        found.sort(key=order)
     counts: dict[str, int] = {}
     for one in found:
         counts[one["state"]] = counts.get(one["state"], 0) + 1
@@ -135,6 +137,11 @@ def _charge_status(charge: float | None) -> str | None:
     if charge is None:
         return None
     return "bad" if charge <= LOW_CHARGE else "warn" if charge <= WEAK_CHARGE else "ok"
+
+
+def _standing(one: Mapping[str, Any]) -> tuple[int, str]:
+    """Out of reach, silent, asleep, and then the rest by name."""
+    return ("offline", "stale", "asleep", "unknown", "removed", "live").index(one["state"]), one["title"].casefold()
 
 
 def _trouble(one: Mapping[str, Any]) -> tuple[float, int, str]:

@@ -27,7 +27,8 @@ def value_shown(sensor: Sensor, value: float | None, text: str | None) -> float 
     if raw is not None and raw in labels:
         return labels[raw]
     if sensor.kind == "boolean" and value is not None:
-        return labels.get(f"{value:g}") or text or ("On" if value else "Off")
+        own = None if text is None or text.casefold() in ("true", "false") else text
+        return labels.get(f"{value:g}") or own or ("On" if value else "Off")
     return raw
 
 
@@ -57,8 +58,9 @@ def charge_of(sensor: Sensor, latest: Latest | None) -> float | None:
     """The charge of a battery in percent; a battery that only says low or not counts as 5 or 100."""
     if latest is None or latest.value is None:
         return None
-    if sensor.kind == "boolean":
-        is_low = bool(latest.value) != sensor.sensor.endswith("battery_ok")
+    says_ok, says_low = sensor.sensor.endswith("battery_ok"), sensor.sensor.endswith("battery_low")
+    if sensor.kind == "boolean" or says_ok or says_low:
+        is_low = (latest.value == 0) if says_ok else (latest.value != 0)
         return 5.0 if is_low else 100.0
     return latest.value if sensor.shown_unit in ("%", None, "") and 0 <= latest.value <= 100 else None
 

@@ -41,7 +41,7 @@ class Limits:
     linger_s: float = 10.0
     connections: int = 4096
     heads_per_address: int = 512
-    sockets: int = 400
+    sockets: int = 640
     threads_min: int = 2
     threads_max: int = 256
     thread_idle_s: float = 60.0

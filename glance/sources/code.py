@@ -12,6 +12,7 @@ word until the request leaves.
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from glance.outbound import Mask
 from glance.sandbox.conversation import Calls, Fault, Outcome
 from glance.sandbox.host import WALL_S, CodeFailure
 from glance.sources import SourceIO
+
+log = logging.getLogger(__name__)
 
 KIND = "code"
 FETCHES = True
@@ -95,6 +98,14 @@ class Host:
 
     def fetch(self, wish: Mapping[str, Any], left_s: float) -> dict[str, Any]:
         """Send a request; every status is an answer, and its text holds no credential even where the upstream echoes one."""
+        try:
+            return self._fetched(wish, left_s)
+        except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
+            # Code may put anything into headers and logins; what the client cannot read is the code's fault.
+            log.debug("A request of widget code cannot be made: %s", type(error).__name__)
+            raise FetchError("The request cannot be made from what was given to fetch.", kind="source") from error
+
+    def _fetched(self, wish: Mapping[str, Any], left_s: float) -> dict[str, Any]:
         answer = self._io.http.request(
             wish["method"].upper(),
             _address(wish["url"], wish.get("query")),

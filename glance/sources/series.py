@@ -19,18 +19,20 @@ RANGES = ["1h", "6h", "24h", "7d", "30d"]
 MAX_SERIES = 16
 
 
-def _filter(title: str, description: str = "") -> dict[str, Any]:
-    return {"type": "string", "title": title, "maxLength": 200, "description": description}
+def _filter(title: str, description: str = "", suggest: str = "") -> dict[str, Any]:
+    """A field of the selection; `suggest` names what is offered while typing (glance/web/suggestions.py)."""
+    made: dict[str, Any] = {"type": "string", "title": title, "maxLength": 200, "description": description}
+    return made | {"suggest": suggest} if suggest else made
 
 
 SELECT: dict[str, dict[str, Any]] = {
-    "room": _filter("Room", "Several are parted by commas."),
-    "class": _filter("Class", "temperature, humidity, power, battery, door, motion, …"),
-    "device": _filter("Device"),
+    "room": _filter("Room", "Several are parted by commas.", "room"),
+    "class": _filter("Class", "temperature, humidity, power, battery, door, motion, …", "class"),
+    "device": _filter("Device", suggest="device"),
     "unit": _filter("Unit"),
     "name": _filter("Part of the name"),
     "kind": _filter("Kind of value", "number, boolean, enum, text or event."),
-    "ecosystem": _filter("Ecosystem", "zigbee2mqtt, tasmota, shelly, …"),
+    "ecosystem": _filter("Ecosystem", "zigbee2mqtt, tasmota, shelly, …", "ecosystem"),
 }
 FORM: dict[str, Any] = {
     "type": "object",
@@ -47,8 +49,20 @@ FORM: dict[str, Any] = {
                 "required": ["device", "sensor"],
                 "additionalProperties": False,
                 "properties": {
-                    "device": {"type": "string", "title": "Device", "minLength": 1, "maxLength": 200},
-                    "sensor": {"type": "string", "title": "Sensor", "minLength": 1, "maxLength": 200},
+                    "device": {
+                        "type": "string",
+                        "title": "Device",
+                        "minLength": 1,
+                        "maxLength": 200,
+                        "suggest": "device",
+                    },
+                    "sensor": {
+                        "type": "string",
+                        "title": "Sensor",
+                        "minLength": 1,
+                        "maxLength": 200,
+                        "suggest": "sensor",
+                    },
                     "label": {"type": "string", "title": "Name", "maxLength": 60},
                 },
             },
@@ -87,7 +101,7 @@ SCHEMA: dict[str, Any] = {
         "select": {"type": "object", "additionalProperties": False, "properties": _FILTERS},
         "shape": {"type": "string", "enum": ["value", "points", "rows", "devices"]},
         "each": {"type": "string", "enum": ["sensor", "device"]},
-        "order": {"type": "string", "enum": ["name", "worst"]},
+        "order": {"type": "string", "enum": ["name", "worst", "state"]},
     },
 }
 

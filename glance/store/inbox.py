@@ -79,6 +79,7 @@ class Inbox:
                     "SELECT DISTINCT series, ts / 3600000 * 3600 FROM inbox WHERE ts < ?", (rolled_until_s * 1000,)
                 )
                 late = [(row[0], row[1]) for row in found]
+                con.executemany("INSERT OR IGNORE INTO late_hours (series, hour) VALUES (?, ?)", late)
             con.execute(
                 "INSERT OR IGNORE INTO samples (series, ts, id, value, text) "
                 "SELECT series, ts, id, value, text FROM inbox ORDER BY series, ts, id"

@@ -11,6 +11,7 @@ from glance.runtime import Runtime
 from glance.web import (
     api,
     assets,
+    code,
     credentials,
     derived,
     devices,
@@ -52,6 +53,7 @@ def create_app(runtime: Runtime) -> Flask:
         settings.blueprint,
         security.blueprint,
         credentials.blueprint,
+        code.blueprint,
         images.bp,
         ranges.blueprint,
         derived.blueprint,

@@ -42,6 +42,7 @@ class Rendered:
     """A drawn card: its version, what is drawn between the changing parts, and what those parts are made of.
 
     `tail` are a chart's newest points, which travel by themselves while the version stays. `forms` are the origins that forms in it go to (a page must allow them).
+    `made_by` changes with the widget and its definition, not with its data.
     """
 
     widget_id: str
@@ -52,6 +53,16 @@ class Rendered:
     every_s: float
     forms: tuple[str, ...]
     tail: Tail | None = None
+    is_live: bool = False
+    made_by: tuple[object, ...] = ()
+
+    def bare(self) -> bytes:
+        """The card's HTML without what a page counts by itself: two of these differ only where the card does."""
+        fill = {"age": b"~", "arc": b"", "oob": b""}
+        found = [self.parts[0]]
+        for slot, part in zip(self.slots, self.parts[1:], strict=True):
+            found += fill[slot], part
+        return b"".join(found)
 
     def join(self, now: float, *, out_of_band: bool = False) -> bytes:
         """The card's HTML at `now` (Unix seconds); `out_of_band` for a socket or an answer to htmx."""
@@ -175,6 +186,8 @@ class Fragments:
             every_s,
             forms,
             view.tail,
+            view.state == "live",
+            (widget.version, definition and definition.version),
         )
 
     def _body(self, widget: Widget, definition: Definition | None, view: View) -> tuple[Markup | None, str, View]:

@@ -84,6 +84,9 @@ def _lines(plan: Plan) -> list[str]:
         lines.append(f"Its address becomes /d/{plan.slug}, because /d/{plan.wanted_slug} is taken.")
     if plan.create:
         lines.append(f"New custom widgets: {', '.join(plan.create)}.")
+    coded = [slug for slug, manifest in plan.create.items() if "server_code" in manifest]
+    if coded:
+        lines.append(f"Brings code, which runs caged, and only while widget code is turned on: {', '.join(coded)}.")
     lines += [
         f"The custom widget {old} becomes {new}, because another one has that name."
         for old, new in plan.renamed.items()

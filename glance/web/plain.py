@@ -10,6 +10,7 @@ from flask import Blueprint
 from glance import form
 from glance.form.fields import is_touched
 from glance.web import dashboards, explain, forms, gallery, importing, save, welcome
+from glance.web.suggestions import suggested
 
 bp = Blueprint("plain", __name__)
 
@@ -57,5 +58,6 @@ def _day(at: float) -> str:
 bp.add_app_template_global(_laid_out, "laid_out")
 bp.add_app_template_global(gallery.styles_address, "card_styles")
 bp.add_app_template_global(is_touched, "is_touched")
+bp.add_app_template_global(suggested, "suggested")
 bp.add_app_template_filter(_clock_s, "clock_s")
 bp.add_app_template_filter(_day, "day")

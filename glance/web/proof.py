@@ -49,6 +49,9 @@ class Row:
 def steps_of(view: View, kind: str, now: float) -> list[Step]:
     if kind == "static":
         return [Step("ok", "ok", "Its data are its settings; there is no source to ask.", "static")]
+    if kind == "series":
+        word = "Samples of its sensors are stored." if view.has_data else "No sample of its sensors is stored."
+        return [Step("ok" if view.has_data else "info", "ok" if view.has_data else "info", word, "series")]
     steps = [
         Step("ok", "ok", "An answer is stored, for these very settings.", "hit")
         if view.has_data

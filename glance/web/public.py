@@ -7,7 +7,8 @@ no longer public is gone with the next request, and its sockets close at once.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
@@ -20,6 +21,7 @@ from glance.errors import NotFound
 from glance.model import Dashboard, Widget
 from glance.runtime import Runtime
 from glance.web import assets, images
+from glance.web.door.peer import client_key
 from glance.web.fragments import page_version
 from glance.web.layouts import Layouts, definitions_of, pack, page_assets, remember
 from glance.web.public_cards import GuestCards
@@ -30,12 +32,40 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("public", __name__)
 sock = Sock()
 
+FULL = 1013
+
 MOST_ADDRESSES = 32
+# Guests leave sockets for the owner; a page that gets none asks every 15 s instead.
+MOST_SOCKETS, MOST_SOCKETS_EACH = 200, 20
+
+
+class Guests:
+    """How many sockets guests have open, in all and from each address."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
+
+    def enter(self, who: str) -> bool:
+        """Count one more; False where there are enough."""
+        with self._lock:
+            if self._open.total() >= MOST_SOCKETS or self._open[who] >= MOST_SOCKETS_EACH:
+                return False
+            self._open[who] += 1
+            return True
+
+    def leave(self, who: str) -> None:
+        """Count one less."""
+        with self._lock:
+            self._open[who] -= 1
+            if self._open[who] <= 0:
+                del self._open[who]
 
 
 def init_app(app: Flask, runtime: Runtime) -> None:
     """Add the views."""
     app.extensions["glance.guest_cards"] = OrderedDict()
+    app.extensions["glance.guests"] = Guests()
     app.register_blueprint(blueprint)
 
 
@@ -136,6 +166,11 @@ def image(address: str, name: str) -> Response:
 def socket(ws: Server, address: str) -> None:
     """Send what changes on a public dashboard until either side leaves, or it is no longer public here."""
     rt = _runtime()
+    guests: Guests = current_app.extensions["glance.guests"]
+    who = client_key(request.remote_addr or "")
+    if not guests.enter(who):
+        ws.close(FULL, "Too many guests.")
+        return
     mailbox = rt.hub.subscribe()
     ws.event.on_set = lambda: mailbox.mark(()) if ws.connected else mailbox.close()
     try:
@@ -146,6 +181,7 @@ def socket(ws: Server, address: str) -> None:
     except NotFound:
         ws.close(GONE, "There is nothing here.")
     finally:
+        guests.leave(who)
         ws.event.on_set = None
         mailbox.close()
 

@@ -99,11 +99,12 @@ class GuestCards(Fragments):
         return f"{self._root}/p/{self._address}/image/{name}"
 
     def _secrets(self, widget: Widget) -> list[str]:
-        """The stored secrets of a widget: an upstream may echo them."""
+        """The stored secrets of a widget, and the credentials that any may use: an upstream may echo them."""
+        rt = self._runtime
         found = []
-        for value in self._runtime.widgets.secrets(widget.id).values():
+        for value in rt.widgets.secrets(widget.id).values():
             try:
-                found.append(str(self._runtime.secretbox.decrypt(value)))
+                found.append(str(rt.secretbox.decrypt(value)))
             except GlanceError as error:
                 log.debug("A secret of widget %s cannot be read: %s", widget.id, error)
-        return found
+        return found + [rt.credentials.hand_out(one.name).value for one in rt.credentials.all() if not one.is_lost]

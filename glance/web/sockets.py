@@ -19,6 +19,7 @@ from glance.model import Tail, Widget
 from glance.runtime import Runtime
 from glance.web import door
 from glance.web.fragments import Fragments, Rendered, fragments, page_version
+from glance.web.patches import Change, changes
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +30,20 @@ PING_S = 25
 # A sign of life, so that a page notices within seconds that its server is gone.
 BEAT, BEAT_S = '{"beat": true}', 5.0
 HELLO_S = 2.0
-# A burst of changes becomes one message: what comes within this time goes together.
-GATHER_S = 0.006
-# One card is sent at most twenty times a second, and less often where drawing and sending take long.
+# A burst of changes becomes one message: what comes within this time goes together; where all was quiet, hardly any of it.
+GATHER_S, AFTER_QUIET_S, QUIET_S = 0.005, 0.001, 0.1
+# One card is sent at most twenty times a second. Between two messages lies twice the time that drawing and sending one took,
+# so that a page costs a third of a core at most, however much comes.
 PER_CARD_S = 0.048
-LOAD_FACTOR = 4
+REST = 2
+# Drawing many cards takes a while: the first of them are on their way meanwhile.
+AT_ONCE = 24
 # A page says when it has shown a message. At most so many are under way to it: a busy browser gets fewer and newer ones.
 UNDER_WAY = 2
 # One that says nothing for so long is told anyway: it may have lost its way of saying so.
 SHOWN_WITHIN_S = 3.0
+# A live chart has its newest points from tails; drawn from new ones altogether it costs the browser much, so one at a time and seldom.
+WHOLE_CHART_S, NEXT_CHART_S = 30.0, 0.5
 MAX_MESSAGE = 32 * 1024
 RESTARTING, REVOKED, GONE = 1012, 4403, 4404
 
@@ -93,10 +99,20 @@ class Talk:
         self._slug = slug
         self._page = ""
         self._sent: dict[str, str] = {}
+        # the drawings that the page holds, and the cards that it does not take changes of
+        self._held: dict[str, Rendered] = {}
+        self._whole: set[str] = set()
+        self._charted_at: dict[str, float] = {}
+        self._charts_waiting: set[str] = set()
+        self._next_chart_at = 0.0
+        self._widgets: dict[str, Widget] = {}
+        self._structure = -1
         self._tails: dict[str, Tail] = {}
         self._told_at: dict[str, float] = {}
-        self._every_s = PER_CARD_S
+        self._told_last = 0.0
+        self._rests_until = 0.0
         self._says_shown = False
+        self._takes_changes = False
         self._under_way = 0
         self._sent_at = 0.0
         self._beat_at = 0.0
@@ -119,9 +135,11 @@ class Talk:
                 return
             if not taken and not later:
                 self._beat()
+                # nothing else comes: a chart that waits for its turn gets it
+                self._mailbox.mark(self._charts_waiting)
                 continue
             if taken:
-                time.sleep(GATHER_S)
+                time.sleep(GATHER_S if time.monotonic() - self._told_last < QUIET_S else AFTER_QUIET_S)
                 taken |= self._mailbox.take(0.0) or set()
             later = taken | later if self._is_busy() else self._tell(taken | later)
 
@@ -132,12 +150,20 @@ class Talk:
             self._ws.send(BEAT)
 
     def _read_shown(self) -> None:
-        """What the page has shown since."""
-        while self._says_shown and self._ws.connected and self._ws.receive(timeout=0) is not None:
-            self._under_way = max(0, self._under_way - 1)
+        """What the page has shown since: `+`, or `?<id>` for a card that it wants whole, as it is another one than was thought."""
+        while self._says_shown and self._ws.connected and (said := self._ws.receive(timeout=0)) is not None:
+            if isinstance(said, str) and said.startswith("?"):
+                self._sent.pop(said[1:], None)
+                self._whole.add(said[1:])
+                self._mailbox.mark({said[1:]} & self._mailbox.watched)
+            else:
+                self._under_way = max(0, self._under_way - 1)
 
     def _is_busy(self) -> bool:
-        """Whether the page has yet to show what it was sent."""
+        """Whether the page has yet to show what it was sent, or has had its share of the time."""
+        return self._must_show() or time.monotonic() < self._rests_until
+
+    def _must_show(self) -> bool:
         return self._under_way >= UNDER_WAY and time.monotonic() - self._sent_at < SHOWN_WITHIN_S
 
     def _push(self, text: str) -> None:
@@ -148,11 +174,10 @@ class Talk:
 
     def _wait_s(self, later: Iterable[str]) -> float:
         """How long until the first of these cards may be sent again, or the page must have shown what it has."""
-        if self._is_busy():
+        if self._must_show():
             return max(0.0, self._sent_at + SHOWN_WITHIN_S - time.monotonic())
-        return max(
-            0.0, min(self._told_at.get(widget_id, 0.0) for widget_id in later) + self._every_s - time.monotonic()
-        )
+        first = min(self._told_at.get(widget_id, 0.0) for widget_id in later) + PER_CARD_S
+        return max(0.0, max(first, self._rests_until) - time.monotonic())
 
     def _tell(self, changed: set[str]) -> set[str]:
         """Send what changed; returns the cards that were sent so shortly before that they have to wait."""
@@ -160,13 +185,20 @@ class Talk:
             self._look()
             return set()
         began = time.monotonic()
-        later = {widget_id for widget_id in changed if began - self._told_at.get(widget_id, 0.0) < self._every_s}
+        later = {widget_id for widget_id in changed if began - self._told_at.get(widget_id, 0.0) < PER_CARD_S}
         due = changed - later
+        if len(due) > AT_ONCE:
+            longest = sorted(due, key=lambda widget_id: self._told_at.get(widget_id, 0.0))
+            due = set(longest[:AT_ONCE])
+            later |= changed - due
         if due:
-            self._send(self._runtime.widgets.many(sorted(due)).values())
+            used_s = time.thread_time()
+            self._send(self._known(due))
             ended = time.monotonic()
             self._told_at.update(dict.fromkeys(due, ended))
-            self._every_s = max(PER_CARD_S, LOAD_FACTOR * (ended - began))
+            self._told_last = ended
+            # what else runs on the machine is no work of this page
+            self._rests_until = ended + REST * (time.thread_time() - used_s)
         return later
 
     def _hear(self) -> None:
@@ -176,6 +208,7 @@ class Talk:
             hello = json.loads(text) if text else {}
             self._page = str(hello.get("page", ""))
             self._says_shown = hello.get("says_shown") is True
+            self._takes_changes = hello.get("takes_changes") is True
             self._sent = {str(key): str(value) for key, value in dict(hello.get("have", {})).items()}
         except (ValueError, TypeError, AttributeError):
             log.debug("A page of %s said something unreadable.", self._slug)
@@ -195,11 +228,70 @@ class Talk:
         # The look was counted with the page: widgets with interval 0 are not asked twice for it.
         self._runtime.refresher.want(widgets, on_view=False)
 
+    def _known(self, ids: Iterable[str]) -> list[Widget]:
+        """These widgets; read anew only where any widget has changed since."""
+        structure = self._runtime.db.structure
+        if structure != self._structure:
+            self._widgets, self._structure = {}, structure
+        missing = [widget_id for widget_id in ids if widget_id not in self._widgets]
+        if missing:
+            self._widgets.update(self._runtime.widgets.many(missing))
+        return [self._widgets[widget_id] for widget_id in ids if widget_id in self._widgets]
+
     def _send(self, widgets: Iterable[Widget]) -> None:
-        """The cards that the page does not have yet, in messages of at most 32 KB (one card may be longer)."""
+        """What the page does not have yet: changes of live cards and newest points in one message, whole cards in others."""
         found = self._store.now_of(list(widgets))
-        cards = [card for card in found if self._sent.get(card.widget_id) != card.version]
-        self._send_tails([card for card in found if self._sent.get(card.widget_id) == card.version])
+        whole: list[Rendered] = []
+        small: dict[str, list[object]] = {}
+        for card in found:
+            if self._sent.get(card.widget_id) == card.version:
+                self._held.setdefault(card.widget_id, card)
+                continue
+            change = self._change(card)
+            if change is not None:
+                small[card.widget_id] = [self._sent[card.widget_id], card.version, *change]
+            elif self._chart_waits(card):
+                continue
+            else:
+                whole.append(card)
+                self._tails.pop(card.widget_id, None)
+            self._sent[card.widget_id] = card.version
+            self._held[card.widget_id] = card
+        self._send_whole(whole)
+        self._send_small(small, found)
+
+    def _change(self, card: Rendered) -> tuple[int, list[Change]] | None:
+        """What changed on a live card since the page got it; None where it is to be sent whole."""
+        held = self._held.get(card.widget_id)
+        if (
+            held is None
+            or card.tail is not None
+            or not (self._takes_changes and card.is_live and held.is_live)
+            or card.widget_id in self._whole
+            or self._sent.get(card.widget_id) != held.version
+        ):
+            return None
+        return changes(held.bare(), card.bare())
+
+    def _chart_waits(self, card: Rendered) -> bool:
+        """Whether a chart that the page holds, and that lives by its tail, may be drawn anew a little later."""
+        held = self._held.get(card.widget_id)
+        now = time.monotonic()
+        if held is None or card.tail is None or not (card.is_live and held.is_live) or not self._takes_changes:
+            return False
+        if card.made_by != held.made_by:
+            return False
+        last = self._charted_at.setdefault(card.widget_id, now)
+        if now < max(self._next_chart_at, last + WHOLE_CHART_S):
+            self._charts_waiting.add(card.widget_id)
+            return True
+        self._charts_waiting.discard(card.widget_id)
+        self._charted_at[card.widget_id] = now
+        self._next_chart_at = now + NEXT_CHART_S
+        return False
+
+    def _send_whole(self, cards: Iterable[Rendered]) -> None:
+        """Cards as fragments for htmx, in messages of at most 32 KB (one card may be longer)."""
         now = self._runtime.clock()
         batch: list[bytes] = []
         size = 0
@@ -212,17 +304,21 @@ class Talk:
             size += len(text)
         if batch:
             self._push(b"\n".join(batch).decode())
-        self._sent.update((card.widget_id, card.version) for card in cards)
 
-    def _send_tails(self, cards: Iterable[Rendered]) -> None:
-        """The newest points of charts that are drawn already: `{"tails": {id: {"at": …, "points": [[t, v] | null, …]}}}`."""
-        new = {
+    def _send_small(self, small: dict[str, list[object]], cards: Iterable[Rendered]) -> None:
+        """One message `{"tails": {id: {"at": …, "points": [[t, v] | null, …]}}, "cards": {id: [from, to, places, changes]}}`.
+
+        `tails` are the newest points of charts that are drawn already, `cards` the changes of cards (see glance/web/patches.py).
+        """
+        tails = {
             card.widget_id: card.tail
             for card in cards
             if card.tail is not None and self._tails.get(card.widget_id) != card.tail
         }
-        if new:
-            self._push(
-                json.dumps({"tails": {key: {"at": tail.at, "points": tail.points} for key, tail in new.items()}})
-            )
-            self._tails.update(new)
+        if not tails and not small:
+            return
+        told: dict[str, object] = {
+            "tails": {key: {"at": tail.at, "points": tail.points} for key, tail in tails.items()}
+        }
+        self._push(json.dumps(told | {"cards": small} if small else told, separators=(",", ":")))
+        self._tails.update(tails)

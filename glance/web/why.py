@@ -74,8 +74,8 @@ def explain(
     why.steps = steps_of(view, kind, now)
     why.rows = rows_of(history)
     why.facts = facts_of(widget, definition, view, history, kind, now)
-    why.can_try = fault is None and kind not in ("static", "push")
-    why.can_clear = view.has_data and kind != "static"
+    why.can_try = fault is None and kind not in ("static", "push", "series")
+    why.can_clear = view.has_data and kind not in ("static", "series")
     why.try_label = "Try now" if view.failure else "Fetch now"
     why.line = (
         ", ".join(
@@ -109,6 +109,8 @@ def _headline(view: View, kind: str, history: Sequence[Fetch], now: float, fault
         return _failed(view, view.failure, history, now)
     if kind == "push":
         return _pushed(view, now)
+    if kind == "series":
+        return _followed(view, now)
     if view.state in ("refreshing", "loading") and not view.has_data:
         return Why("info", "info", "The first answer is on its way.", "It appears by itself as soon as it is here.")
     if not view.has_data:
@@ -197,6 +199,21 @@ def _pushed(view: View, now: float) -> Why:
             badge="Old",
         )
     return Why("ok", "ok", f"All is well: this was {sent}.", "Glance fetches nothing for it; a script sends it.")
+
+
+def _followed(view: View, now: float) -> Why:
+    """A widget on sensors: nothing is fetched, each sample shows by itself."""
+    if not view.has_data:
+        advice = "It shows the first value by itself; the devices page tells what was heard, and why something was not understood."
+        return Why("info", "info", view.sentence or "There is no value yet.", advice)
+    came = f"the newest value came at {hour(view.at or now, now)}"
+    if view.state == "live":
+        return Why("ok", "ok", f"All is well: {came}.", "Nothing is fetched for it; every new value shows by itself.")
+    sign = "plug-off" if view.state == "offline" else "clock"
+    told = view.sentence or "Nothing new has come for a while."
+    return Why(
+        "warn", sign, told, f"What is shown is old: {came}.", badge="Offline" if view.state == "offline" else "Old"
+    )
 
 
 def _add_raw(why: Why, history: Sequence[Fetch]) -> None:

@@ -141,13 +141,27 @@ class Draft:
             memory.changes += len(series.words or ()) != held
         message = self.message
         repeat = series.topic != message.topic and series.value == value and self._again(series)
+        at = None if self._seems_older(series) else self.at
         if not message.retained and not repeat:
-            series.topic, series.value, series.heard_at, series.at = message.topic, value, message.arrived_at, self.at
+            series.topic, series.value, series.heard_at, series.at = message.topic, value, message.arrived_at, at
+            if self.at is None:
+                series.untimed = message.topic
         unit = units.normal(unit) if unit is not None else None
         self.readings.append(
-            Reading(device, key[1], value, kind, unit, self.at, message.retained, label, self.refused_at, repeat)
+            Reading(device, key[1], value, kind, unit, at, message.retained, label, self.refused_at, repeat)
         )
         return True
+
+    def _seems_older(self, series: Series) -> bool:
+        """Whether a live value would come to lie before what was heard already, where another topic tells the same without a time:
+        the sender's clock is behind ours (a Shelly has the time in its events, not in its states), so arrival decides."""
+        return (
+            self.at is not None
+            and self.at < series.heard_at
+            and series.untimed not in ("", self.message.topic)
+            and not self.message.retained
+            and self.ecosystem != NATIVE
+        )
 
     def _is_now(self, value: float) -> bool:
         """Whether a number is the present time: a time key of some name that nobody knows."""
@@ -201,10 +215,13 @@ class Draft:
             return device
         known = memory.known(device)
         old = known.info
-        if old is None or any(value and getattr(old, name) != value for name, value in said.items()):
+        ecosystem = ecosystem or self.ecosystem
+        better = old is not None and old.ecosystem in UNDECLARED and ecosystem not in UNDECLARED
+        if old is None or better or any(value and getattr(old, name) != value for name, value in said.items()):
             whole: dict[str, Any] = {} if old is None else {name: getattr(old, name) for name in ABOUT_DEVICE}
             whole.update((name, clean(value)) for name, value in said.items() if value)
-            whole["ecosystem"] = whole.get("ecosystem") or ecosystem or self.ecosystem
+            if better or whole.get("ecosystem") is None:
+                whole["ecosystem"] = ecosystem
             info = DeviceInfo(device, **whole)
             if info != old:
                 known.info = info

@@ -195,7 +195,8 @@ def _say_device(draft: Draft, device: str, config: Config) -> None:
     draft.device(
         device,
         ecosystem=ECOSYSTEM,
-        name=config.device_name or label_of(device),
+        # an entity that says less about the device than another takes nothing back
+        name=config.device_name or (None if draft.memory.known(device).info else label_of(device)),
         maker=texts.get("manufacturer"),
         model=texts.get("model"),
         room=texts.get("suggested_area"),

@@ -42,7 +42,7 @@ class Series:
     """One sensor of one device: what it was declared as and what it has held.
 
     `words` are the texts seen (None = too many for an enum); `topic`, `value`, `heard_at` and the payload's time `at` are those of the last
-    reading, to know repeats.
+    reading, to know repeats; `untimed` is the last topic whose payload had no time.
     """
 
     words: set[str] | None = field(default_factory=set)
@@ -50,6 +50,7 @@ class Series:
     value: Any = None
     heard_at: float = 0.0
     at: float | None = None
+    untimed: str = ""
     info: SensorInfo | None = None
     truth: dict[str, bool] | None = None
 

@@ -65,13 +65,13 @@ function clocks(now) {
   }
 }
 
-function agos(now) {
-  for (const time of document.querySelectorAll('time[data-ago]')) {
+function agos(now, within = document) {
+  for (const time of within.querySelectorAll('time[data-ago]')) {
     const at = Date.parse(time.dateTime) / 1000;
     if (Number.isNaN(at)) continue;
     put(time, at > now ? (at - now < 60 ? 'now' : 'in ' + words(at - now)) : words(now - at) + ' ago');
   }
-  for (const time of document.querySelectorAll('time[data-when]')) {
+  for (const time of within.querySelectorAll('time[data-when]')) {
     const date = new Date(time.dateTime);
     if (!Number.isNaN(+date)) put(time, hour(date));
   }
@@ -88,4 +88,8 @@ function tick() {
 tick();
 setInterval(tick, 1000);
 document.addEventListener('htmx:after:swap', () => { agos(now_s()); clocks(now_s()); });
+document.addEventListener('glance:patched', ({ target }) => {
+  if (target.dataset.at) age(target, now_s());
+  agos(now_s(), target);
+});
 document.addEventListener('visibilitychange', () => { if (!document.hidden) tick(); });

@@ -40,7 +40,7 @@ if (bar) {
   document.addEventListener('htmx:ws:before:connection', event => { connection = event.detail.connection; });
   document.addEventListener('htmx:ws:after:connection', event => {
     connection = event.detail.connection;
-    connection.socket.send(JSON.stringify({ page: main.dataset.page, have: Object.fromEntries(have()), says_shown: true }));
+    connection.socket.send(JSON.stringify({ page: main.dataset.page, have: Object.fromEntries(have()), says_shown: true, takes_changes: true }));
     heard = Date.now();
   });
   document.addEventListener('htmx:ws:close', event => {
@@ -57,6 +57,7 @@ if (bar) {
     event.detail.cancelled = true;
     const told = JSON.parse(text);
     if (told.page && told.page !== main.dataset.page) reloadGrid();
+    if (told.cards) document.dispatchEvent(new CustomEvent('glance:changes', { detail: { cards: told.cards, whole: id => connection.socket.send('?' + id) } }));
     for (const [id, tail] of Object.entries(told.tails ?? {})) {
       const card = document.getElementById('w-' + id);
       if (!card) continue;

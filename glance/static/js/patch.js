@@ -15,13 +15,32 @@ function pairs(old, fresh, found) {
   return true;
 }
 
+// What flashes or beats does so to its end before it may again; a page full of fast values beats here and there, not everywhere.
+const BEAT_EVERY_MS = 3000, BEATS = 6;
+const beaten = new WeakMap();
+let second = 0, beats = 0;
+function beat(card) {
+  const mark = card.querySelector('.live-mark'), now = performance.now();
+  if (still || !mark || now - (beaten.get(card) ?? -BEAT_EVERY_MS) < BEAT_EVERY_MS) return;
+  if (now - second > 1000) { second = now; beats = 0; }
+  if (beats++ >= BEATS) return;
+  beaten.set(card, now);
+  mark.setAttribute('data-beat', '');
+}
+function over({ animationName, target }) {
+  if (animationName === 'beat') target.removeAttribute('data-beat');
+  if (animationName === 'tick') target.classList.remove('tick');
+}
+document.addEventListener('animationend', over);
+document.addEventListener('animationcancel', over);
+
+function word(text, words) {
+  text.data = words;
+  if (!still && text.parentElement.hasAttribute('data-live')) text.parentElement.classList.add('tick');
+}
+
 function apply([old, fresh]) {
-  if (old.nodeType !== Node.ELEMENT_NODE) {
-    old.data = fresh.data;
-    const value = old.parentElement;
-    if (!still && value.hasAttribute('data-live')) { value.classList.remove('tick'); void value.offsetWidth; value.classList.add('tick'); }
-    return;
-  }
+  if (old.nodeType !== Node.ELEMENT_NODE) { word(old, fresh.data); return; }
   for (const { name, value } of fresh.attributes) {
     if (name === 'hx-swap-oob' || old.getAttribute(name) === value || (name === 'aria-pressed' && old.hasAttribute('data-range'))) continue;
     old.setAttribute(name, value);
@@ -29,15 +48,52 @@ function apply([old, fresh]) {
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== 'style' && name !== 'data-beat') old.removeAttribute(name);
 }
 
+function after(card, moved) {
+  card.dispatchEvent(new Event('glance:patched', { bubbles: true }));
+  if (moved) beat(card);
+}
+
+// A live card as changes of numbered places: `places` of them there must be, or the card is another one than the server thinks.
+const drawn = new WeakMap();
+function placesOf(card) {
+  const known = drawn.get(card);
+  if (known?.v === card.dataset.v) return known;
+  const nodes = [], walker = document.createTreeWalker(card, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  do nodes.push(walker.currentNode); while (walker.nextNode());
+  const made = { v: card.dataset.v, nodes };
+  drawn.set(card, made);
+  return made;
+}
+
+function change(card, [from, to, places, changes]) {
+  if (card.dataset.v !== from) return false;
+  const { nodes } = placesOf(card), at = card.dataset.at;
+  // These words are the script's own, made of the time beside them.
+  const ours = text => text.parentNode?.closest('time')?.matches('[data-ago], [data-when], .w-age *');
+  if (nodes.length !== places) return false;
+  const todo = changes.map(([place, fresh]) => [nodes[place], fresh]).filter(([node, fresh]) => node.isConnected || typeof fresh !== 'string');
+  for (const [node, fresh] of todo) {
+    if (typeof fresh === 'string') { if (!ours(node)) word(node, fresh); continue; }
+    for (const name in fresh) if (fresh[name] === null) node.removeAttribute(name); else node.setAttribute(name, fresh[name]);
+  }
+  drawn.set(card, { v: to, nodes });
+  after(card, at !== card.dataset.at);
+  return true;
+}
+
+document.addEventListener('glance:changes', ({ detail: { cards, whole } }) => {
+  for (const [id, told] of Object.entries(cards)) {
+    const card = document.getElementById('w-' + id);
+    if (card && !change(card, told)) whole(id);
+  }
+});
+
 function patch(fresh) {
   const old = document.getElementById(fresh.id), found = [];
   if (!old || fresh.querySelector(LEFT_TO_HTMX) || !pairs(old, fresh, found)) return false;
-  const beats = !still && fresh.dataset.state === 'live' && old.dataset.at !== fresh.dataset.at;
+  const moved = fresh.dataset.state === 'live' && old.dataset.at !== fresh.dataset.at;
   found.forEach(apply);
-  if (beats) {
-    const mark = old.querySelector('.live-mark');
-    if (mark) { mark.removeAttribute('data-beat'); requestAnimationFrame(() => mark.setAttribute('data-beat', '')); }
-  }
+  after(old, moved);
   return true;
 }
 

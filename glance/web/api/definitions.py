@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request, url_for
@@ -15,7 +16,7 @@ from glance.store.custom_widgets import CustomWidgets
 from glance.web import runtime
 from glance.web.api import paging, schemas
 from glance.web.api.etag import etag, expected_version, refuse_stale
-from glance.web.api.routing import holds, route
+from glance.web.api.routing import holds, need, route
 from glance.web.api.times import iso
 
 TAG = "Custom widgets"
@@ -70,6 +71,7 @@ def create_custom_widget(body: dict[str, Any]) -> Any:
     if slug is not None and not isinstance(slug, str):
         raise Invalid("slug must be text.", [FieldError("slug", "must be text")])
     _needs_name(manifest)
+    _needs_admin_for_code(manifest)
     return _one(runtime().definitions.save(manifest, slug=slug, agreed=_agreed(manifest)), 201)
 
 
@@ -113,6 +115,7 @@ def change_custom_widget(slug: str, body: dict[str, Any]) -> Any:
     changes = {key: value for key, value in body.items() if key != "slug"}
     manifest = {key: value for key, value in {**row.manifest, **changes}.items() if value is not None}
     _needs_name(manifest)
+    _needs_admin_for_code(row.manifest, manifest)
     try:
         changed = runtime().definitions.save(
             manifest, slug=slug, if_version=expected_version(), replace_it=True, agreed=_agreed(manifest)
@@ -146,6 +149,14 @@ def delete_custom_widget(slug: str) -> Any:
     for page in {widget.dashboard for widget in used}:
         runtime().hub.mark_page(page)
     return None, 204
+
+
+def _needs_admin_for_code(*manifests: Mapping[str, Any]) -> None:
+    """403 where a manifest holds code, before or after the change, and the caller lacks the scope for code."""
+    for manifest in manifests:
+        source = manifest.get("source")
+        if "server_code" in manifest or (isinstance(source, Mapping) and source.get("kind") == "code"):
+            need("admin")
 
 
 def _agreed(manifest: dict[str, Any]) -> list[str]:

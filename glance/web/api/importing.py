@@ -89,6 +89,8 @@ def import_dashboard(body: dict[str, Any]) -> Any:
         need("admin")
     if plan.faults:
         raise Invalid("The document cannot be imported; nothing was made.", plan.faults)
+    if any("server_code" in manifest for manifest in plan.create.values()):
+        need("admin")
     dashboard, widgets = carry_out(plan, body["dashboard"], agreed)
     made, status, headers = dashboards.one(dashboard, 201)
     report = plan.shown()

@@ -120,7 +120,12 @@ EXECUTE = body(
         "force_refresh": {"type": "boolean", "default": False},
     }
 )
-PREFERENCES = body({"theme": {"type": "string", "enum": ["auto", "light", "dark"]}})
+PREFERENCES = body(
+    {
+        "theme": {"type": "string", "enum": ["auto", "light", "dark"]},
+        "code_enabled": {"type": "boolean", "description": "Whether widget code may run. Changing it needs the scope admin."},
+    }
+)
 
 # A manifest is checked by glance.definition, which names the place of every fault; here only that it is an object.
 MANIFEST: Schema = {

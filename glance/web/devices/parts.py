@@ -32,7 +32,9 @@ def macro(template: str, name: str, *values: Any, **named: Any) -> str:
     The small lines of a day are left out, unless the browser asks for them (header Glance-Lines), as it does now and then.
     """
     module = current_app.jinja_env.get_template(template).module
-    return str(getattr(module, name)(*values, oob=Markup(OUT_OF_BAND), lines="Glance-Lines" in request.headers, **named))
+    return str(
+        getattr(module, name)(*values, oob=Markup(OUT_OF_BAND), lines="Glance-Lines" in request.headers, **named)
+    )
 
 
 def answer(found: Iterable[Part], have: dict[str, str]) -> Response:

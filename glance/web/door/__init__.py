@@ -13,7 +13,8 @@ from werkzeug.exceptions import Unauthorized
 from glance.runtime import Runtime
 from glance.web.door import access, guard, headers, pages
 from glance.web.door.access import SUBPROTOCOL, Pass
-from glance.web.door.guard import OPEN, OPEN_TO_LOCAL, PUBLIC, SCOPES, Door, csrf_token, the_door
+from glance.web.door.cookies import csrf_token
+from glance.web.door.guard import OPEN, OPEN_TO_LOCAL, PUBLIC, SCOPES, Door, the_door
 from glance.web.door.peer import Peer
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
 def init_app(app: Flask, runtime: Runtime) -> None:
     """Put the door before every view of `app`. Register it before other `before_request` functions."""
     door = app.extensions["glance.door"] = Door(runtime.settings, runtime.owner, runtime.tokens)
+    door.stir = runtime.hub.stir
     app.wsgi_app = Peer(app.wsgi_app, runtime.settings)  # type: ignore[method-assign]
     guard.init_app(app)
     headers.init_app(app, runtime.settings)

@@ -15,10 +15,10 @@ from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 from glance import passwords
 from glance.config import Settings
 from glance.errors import GlanceError
-from glance.store.owner import KEEP_S, Owner
+from glance.store.owner import Owner
 from glance.store.tokens import Tokens
-from glance.web.door import access, csrf
-from glance.web.door.access import CSRF_COOKIE, SESSION_COOKIE, Access, Pass
+from glance.web.door import access, cookies, csrf
+from glance.web.door.access import Access, Pass
 from glance.web.door.hosts import Hosts
 from glance.web.door.limits import Attempts
 from glance.web.door.peer import client_key
@@ -75,6 +75,8 @@ class Door:
         self.hosts = Hosts(settings)
         self.access = Access(settings, owner, tokens)
         self.rates = Rates(clock)
+        # Wakes every open socket, so that those whose session has just ended close now and not some seconds later.
+        self.stir: Callable[[], None] = lambda: None
         self.by_address = Attempts(free=5, window_s=300, pause_s=300)
         self.overall = Attempts(free=30, window_s=60, pause_s=60)
         letters = [secrets.choice(CODE_LETTERS) for _ in range(12)]
@@ -121,7 +123,7 @@ def the_door() -> Door:
 def init_app(app: Flask) -> None:
     """Put the guard before and the cookies behind every view."""
     app.before_request(_guard)
-    app.after_request(_set_cookies)
+    app.after_request(cookies.set_cookies)
 
 
 def _guard() -> Response | None:
@@ -195,7 +197,8 @@ def _admit_public(door: Door, passed: Pass | None) -> Response | None:
 
     Whoever is signed in is a visitor here too: these views never know the owner.
     """
-    if passed is None and door.settings.auth != "proxy" and not door.owner.has_password():
+    nobody_else = door.settings.auth == "none" or (door.settings.auth == "password" and not door.owner.has_password())
+    if passed is None and nobody_else:
         if g.refusal is not None:
             raise g.refusal
         return _ask_to_sign_in(door)
@@ -251,76 +254,3 @@ def safe_next(target: str) -> str:
     if parts.path in ("/login", "/setup", "/logout"):
         return request.script_root + "/"
     return request.script_root + target
-
-
-# Cookies
-
-
-def csrf_token() -> str:
-    """The CSRF token for forms of this answer; the cookie glance_csrf holds the same, for scripts.
-
-    Empty for a program with a token, and for the first page of somebody who need not sign in: the answer sets the cookie, and
-    until it is there the browser's own word counts. So that page is the same for everybody and is drawn only once.
-    """
-    passed: Pass | None = g.get("passed")
-    if passed is not None and (passed.way == "token" or SESSION_COOKIE not in request.cookies):
-        return ""
-    return access.csrf_for(_seed())
-
-
-def _seed() -> str:
-    """The value of the session cookie; where there is none yet, a fresh one that this answer sets. It opens nothing by itself."""
-    found = request.cookies.get(SESSION_COOKIE, "")
-    if found:
-        return found
-    if "seed" not in g:
-        g.seed = secrets.token_urlsafe(32)
-    return str(g.seed)
-
-
-def give_session(response: Response, token: str, keep: bool) -> None:
-    """Set the cookies of a session that was just opened."""
-    g.cookies_done = True
-    _set(response, SESSION_COOKIE, token, keep, httponly=True)
-    _set(response, CSRF_COOKIE, access.csrf_for(token), keep, httponly=False)
-
-
-def take_session(response: Response) -> None:
-    """Clear the cookies."""
-    g.cookies_done = True
-    for name in (SESSION_COOKIE, CSRF_COOKIE):
-        response.delete_cookie(name, path=_cookie_path(), secure=request.is_secure, samesite="Lax")
-
-
-def _set_cookies(response: Response) -> Response:
-    """Renew a session in use, give pages without one the seed of their CSRF token, and mend a lost glance_csrf."""
-    passed: Pass | None = g.get("passed")
-    if g.get("cookies_done") or (passed is not None and passed.way == "token"):
-        return response
-    if passed is not None and passed.session is not None:
-        if g.get("renew"):
-            give_session(response, passed.token, passed.session.keep)
-        elif response.mimetype == "text/html" and request.cookies.get(CSRF_COOKIE) != access.csrf_for(passed.token):
-            _set(response, CSRF_COOKIE, access.csrf_for(passed.token), passed.session.keep, httponly=False)
-    elif "seed" in g or (passed is not None and response.mimetype == "text/html"):
-        seed = _seed()
-        if "seed" in g or request.cookies.get(CSRF_COOKIE) != access.csrf_for(seed):
-            _set(response, SESSION_COOKIE, seed, keep=False, httponly=True)
-            _set(response, CSRF_COOKIE, access.csrf_for(seed), keep=False, httponly=False)
-    return response
-
-
-def _set(response: Response, name: str, value: str, keep: bool, httponly: bool) -> None:
-    response.set_cookie(
-        name,
-        value,
-        max_age=int(KEEP_S) if keep else None,
-        path=_cookie_path(),
-        secure=request.is_secure,
-        httponly=httponly,
-        samesite="Lax",
-    )
-
-
-def _cookie_path() -> str:
-    return request.script_root or "/"

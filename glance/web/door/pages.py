@@ -9,7 +9,7 @@ from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from glance import passwords
 from glance.errors import FieldError
-from glance.web.door import access, csrf, guard
+from glance.web.door import access, cookies, csrf, guard
 from glance.web.door.guard import Door, the_door
 
 blueprint = Blueprint("door", __name__)
@@ -84,8 +84,9 @@ def logout() -> Response:
     passed = g.passed
     if passed is not None and passed.session is not None:
         the_door().owner.end_session(passed.session.id)
+        the_door().stir()
     response = make_response(redirect(url_for("door.login"), 303))
-    guard.take_session(response)
+    cookies.take_session(response)
     return response
 
 
@@ -93,7 +94,7 @@ def enter(door: Door, target: str, keep: bool) -> Response:
     """Open a session for this browser, with a token of its own (never the cookie it came with), and go on."""
     token = door.owner.open_session(request.headers.get("User-Agent", ""), request.remote_addr or "", keep)
     response = make_response(redirect(target, 303))
-    guard.give_session(response, token, keep)
+    cookies.give_session(response, token, keep)
     return response
 
 

@@ -1,0 +1,141 @@
+"""Parts about sockets of widgets, and about memory while everything is live."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from bench.browser import until_live
+from bench.child import Child
+from bench.live_site import BOARD, Live, Sent
+from bench.site import Site
+from bench.table import Figure, percentile
+from bench.wire import Wire
+
+CROWD = 500
+CROWD_RATE = 5
+SERIES = 200
+PAGES = 5
+HOUR_S = 3600.0
+SHOWN = ("stat",)
+
+
+def frames(site: Site) -> None:
+    """20 programs, each with the websocket of one widget; 100 values a second, each stored before it is sent."""
+    seconds = 5 if site.quick else 30
+    with Live() as live:
+        live.settle()
+        ids = live.place(kinds=SHOWN)
+        with _Listeners(live, ids) as listeners:
+            live.publish_from(200, 100)
+            listeners.heard()
+            sent = live.publish_from(100 * seconds, 100)
+            time.sleep(1.0)
+            waits = _waits(sent, listeners.heard())
+    note = f"{len(sent.at)} values, each committed first; {len(sent.at) - len(waits)} did not come."
+    for share, must, better in ((0.5, 3, 1), (0.99, 20, 3)):
+        name = f"publish → /ws/widgets frame at 100/s, p{share * 100:.0f}"
+        site.add(Figure(name, "ms", [percentile(waits, share)], must, better, note=note))
+    site.add(Figure("frames missing or doubled", "", [abs(len(sent.at) - len(waits))], 0))
+
+
+def crowd(site: Site) -> None:
+    """500 programs follow one widget while a browser's page is asked again and again."""
+    seconds = 5 if site.quick else 30
+    with Live() as live:
+        live.settle()
+        ids = live.place(kinds=SHOWN)
+        request = live.glance.page(f"/d/{BOARD}")
+        alone = _asked(live, request, seconds / 3)
+        with _Listeners(live, ids[:1] * CROWD) as listeners:
+            sent = live.begin_from(CROWD_RATE * seconds, CROWD_RATE, devices=1)
+            asked = _asked(live, request, seconds)
+            sent.ended()
+            time.sleep(1.0)
+            heard = listeners.heard()
+        waits = _waits(sent, heard)
+    count = len(sent.at) * CROWD
+    note = f"{CROWD_RATE} values a second to each of {CROWD} sockets, {count} frames; one program reads them all. "
+    name = f"{CROWD} widget sockets: publish → frame"
+    site.add(Figure(f"{name}, p99", "ms", [percentile(waits, 0.99)], 50, note=note))
+    site.add(Figure(f"{name}, p50", "ms", [percentile(waits, 0.5)]))
+    site.add(Figure(f"{name}, missing or doubled", "", [abs(count - len(waits))], 0))
+    note = f"The page of {len(ids)} cards, 50 times a second over one connection; without the sockets p99 is {percentile(alone, 0.99):.1f} ms."
+    site.add(Figure("HTTP meanwhile, p99", "ms", [percentile(asked, 0.99)], 50, note=note))
+
+
+def memory(site: Site) -> None:
+    """200 series live on a page of 200 cards that five browsers hold open, at 100 values a second."""
+    begin_s, seconds = (10, 20) if site.quick else (60, 240)
+    with Live() as live:
+        live.settle(SERIES)
+        live.place(SERIES, SHOWN)
+        with site.browser.context(live.glance.base, live.glance.cookies) as context:
+            for _ in range(PAGES):
+                page = context.new_page()
+                page.goto(f"{live.glance.base}/d/{BOARD}", wait_until="load")
+                until_live(page)
+            live.publish_from(100 * begin_s, 100, SERIES)
+            sizes = [(time.monotonic(), live.glance.pss_mb())]
+            for _ in range(seconds // 10):
+                live.publish_from(1000, 100, SERIES)
+                sizes.append((time.monotonic(), live.glance.pss_mb()))
+    runs = [size for _, size in sizes]
+    note = f"{SERIES} cards, {PAGES} pages in Chromium, 100 values a second; the highest of {len(sizes)} readings over {seconds} s."
+    site.add(Figure(f"PSS, {SERIES} series live and {PAGES} pages open", "MB", runs, 110, value=max(runs), note=note))
+    note = (
+        f"Not an hour: the slope of a straight line through {len(sizes)} readings over {seconds} s, after {begin_s} s to warm up, times "
+        "an hour. Memory that is filled once (inbox, points of charts) makes it look worse than an hour is."
+    )
+    site.add(Figure("growth in an hour at 100 msg/s, extrapolated", "MB", [_slope(sizes) * HOUR_S], 5, note=note))
+
+
+class _Listeners(Child):
+    """The listening programs, all in one process."""
+
+    def __init__(self, live: Live, widget_ids: list[str]) -> None:
+        command = [sys.executable, "-m", "bench.live_listeners", str(live.glance.port), live.glance.token, *widget_ids]
+        super().__init__(command)
+
+    def heard(self) -> list[tuple[int, float, float]]:
+        """(socket, value, Unix seconds) of what came since."""
+        found: list[tuple[int, float, float]] = json.loads(self.ask(""))
+        return found
+
+    def __enter__(self) -> _Listeners:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _waits(sent: Sent, heard: list[tuple[int, float, float]]) -> list[float]:
+    """Milliseconds from publishing to each frame that tells of one of these values."""
+    found = []
+    for _, value, at in heard:
+        turn = round(value) - sent.first
+        if 0 <= turn < len(sent.at):
+            found.append((at - sent.at[turn]) * 1000)
+    return found
+
+
+def _asked(live: Live, request: bytes, seconds: float) -> list[float]:
+    """How long the page took, asked 50 times a second."""
+    found = []
+    with Wire(live.glance.port) as wire:
+        end = time.perf_counter() + seconds
+        while (began := time.perf_counter()) < end:
+            status, _, body = wire.ask(request)
+            found.append((time.perf_counter() - began) * 1000)
+            if status != 200:
+                raise RuntimeError(f"answered with {status}: {body[:300]!r}")
+            time.sleep(max(0.0, began + 0.02 - time.perf_counter()))
+    return found
+
+
+def _slope(points: list[tuple[float, float]]) -> float:
+    """MB a second, of the straight line nearest to the readings."""
+    middle_x = sum(x for x, _ in points) / len(points)
+    middle_y = sum(y for _, y in points) / len(points)
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / sum((x - middle_x) ** 2 for x, _ in points)

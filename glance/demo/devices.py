@@ -1,0 +1,425 @@
+"""The demo's devices: some twenty of different makers, which publish through the broker as real ones do."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+DAY_S = 86_400.0
+Body = Mapping[str, Any] | str | float | int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; a body that is no text is sent as JSON."""
+
+    topic: str
+    body: Body
+    retain: bool = False
+
+    @property
+    def payload(self) -> str:
+        """What goes over the wire."""
+        return self.body if isinstance(self.body, str) else json.dumps(self.body, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One simulated device: what it says once, and what it says every `every_s` at (Unix seconds, seconds since the start)."""
+
+    name: str
+    every_s: float
+    hello: Callable[[], Iterable[Message]] = tuple
+    says: Callable[[float, float], Iterable[Message]] = lambda _at, _age_s: ()
+
+
+def wave(at: float, low: float, high: float, period_s: float, phase: float = 0.0) -> float:
+    """A value that swings between low and high, with a little unrest on top."""
+    turn = math.sin(2 * math.pi * (at / period_s + phase))
+    unrest = 0.3 * math.sin(at / 7.3 + 9 * phase) + 0.2 * math.sin(at / 2.9 + 5 * phase)
+    return round((low + high) / 2 + (high - low) / 2 * max(-1.0, min(1.0, 0.8 * turn + 0.4 * unrest)), 2)
+
+
+def is_on(at: float, period_s: float, share: float, phase: float = 0.0) -> bool:
+    """On for a share of each period."""
+    return (at / period_s + phase) % 1 < share
+
+
+def counted(at: float, start: float, per_hour: float) -> float:
+    """A meter: it begins at `start` and grows by `per_hour`, since the beginning of the year of the demo."""
+    return round(start + per_hour * (at % (400 * DAY_S)) / 3600, 3)
+
+
+def all_devices() -> list[Device]:
+    """Every device of the demo."""
+    return [*zigbee(), *tasmota(), *shellies(), *discovered(), *others()]
+
+
+# ---- Zigbee2MQTT: a bridge with five devices
+ZIGBEE = (
+    ("Living room climate", "0x00158d0004a1b201", "climate"),
+    ("Bedroom climate", "0x00158d0004a1b202", "climate"),
+    ("Kitchen window", "0x00158d0004a1b203", "contact"),
+    ("Hallway motion", "0x00158d0004a1b204", "motion"),
+    ("Washing machine", "0x00158d0004a1b205", "plug"),
+)
+EXPOSES: Mapping[str, list[dict[str, Any]]] = {
+    "climate": [
+        {"type": "numeric", "name": "temperature", "property": "temperature", "unit": "°C", "access": 1},
+        {"type": "numeric", "name": "humidity", "property": "humidity", "unit": "%", "access": 1},
+        {"type": "numeric", "name": "battery", "property": "battery", "unit": "%", "access": 1},
+    ],
+    "contact": [
+        {"type": "binary", "name": "contact", "property": "contact", "value_on": False, "value_off": True, "access": 1},
+        {"type": "numeric", "name": "battery", "property": "battery", "unit": "%", "access": 1},
+    ],
+    "motion": [
+        {
+            "type": "binary",
+            "name": "occupancy",
+            "property": "occupancy",
+            "value_on": True,
+            "value_off": False,
+            "access": 1,
+        },
+        {"type": "numeric", "name": "illuminance", "property": "illuminance", "unit": "lx", "access": 1},
+        {"type": "numeric", "name": "battery", "property": "battery", "unit": "%", "access": 1},
+    ],
+    "plug": [
+        {"type": "numeric", "name": "power", "property": "power", "unit": "W", "access": 1},
+        {"type": "numeric", "name": "energy", "property": "energy", "unit": "kWh", "access": 1},
+    ],
+}
+MODELS = {
+    "climate": ("Aqara", "WSDCGQ11LM"),
+    "contact": ("Aqara", "MCCGQ11LM"),
+    "motion": ("Aqara", "RTCGQ11LM"),
+    "plug": ("Innr", "SP 240"),
+}
+
+
+def zigbee() -> list[Device]:
+    """The bridge and its devices."""
+
+    def bridge() -> Iterable[Message]:
+        yield Message("zigbee2mqtt/bridge/state", {"state": "online"}, True)
+        listed = [
+            {
+                "ieee_address": address,
+                "friendly_name": name,
+                "type": "Router" if kind == "plug" else "EndDevice",
+                "supported": True,
+                "definition": {"vendor": MODELS[kind][0], "model": MODELS[kind][1], "exposes": EXPOSES[kind]},
+            }
+            for name, address, kind in ZIGBEE
+        ]
+        yield Message("zigbee2mqtt/bridge/devices", json.dumps(listed), True)
+        for name, _, _ in ZIGBEE:
+            yield Message(f"zigbee2mqtt/{name}/availability", {"state": "online"}, True)
+
+    return [Device("Zigbee2MQTT", 3600, bridge), *(_zigbee_device(*one, turn) for turn, one in enumerate(ZIGBEE))]
+
+
+def _zigbee_device(name: str, _address: str, kind: str, turn: int) -> Device:
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        body: dict[str, Any] = {"linkquality": 40 + 45 * turn + int(10 * math.sin(at / 30))}
+        if kind == "climate":
+            body |= {"temperature": wave(at, 19.5 - turn, 22.4 - turn, 900, turn / 3), "battery": (88, 34)[turn % 2]}
+            body |= {"humidity": wave(at, 42, 55, 1100, turn / 5), "voltage": 2965}
+        elif kind == "contact":
+            body |= {"contact": not is_on(at, 90, 0.3), "battery": 12}
+        elif kind == "motion":
+            body |= {"occupancy": is_on(at, 50, 0.4), "illuminance": round(wave(at, 60, 340, 600)), "battery": 71}
+        else:
+            body |= {"power": wave(at, 3, 420, 240), "energy": counted(at, 120, 0.4), "state": "ON"}
+        yield Message(f"zigbee2mqtt/{name}", body)
+
+    return Device(name, 4 + turn, says=says)
+
+
+# ---- Tasmota: plugs with energy; the pump loses its power, its last will says so
+PUMP = ("tele/garden_pump/LWT", "Offline")
+
+
+def tasmota() -> list[Device]:
+    """Two plugs that stay."""
+    return [_plug("fridge", "Fridge", 3, 95, 5, 0.06), _plug("desk", "Desk", 40, 180, 6, 0.11)]
+
+
+def _plug(topic: str, name: str, low: float, high: float, every_s: float, per_hour: float) -> Device:
+    def hello() -> Iterable[Message]:
+        yield Message(f"tele/{topic}/LWT", "Online", True)
+        module = {"Module": "Nous A1T", "FallbackTopic": f"cmnd/DVES_{topic}_fb/", "Version": "14.6.0(tasmota)"}
+        yield Message(f"tele/{topic}/INFO1", {"Info1": module})
+
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        return plug_messages(topic, at, wave(at, low, high, 300, per_hour), counted(at, 40, per_hour))
+
+    return Device(name, every_s, hello, says)
+
+
+def plug_messages(topic: str, at: float, power_w: float, total_kwh: float) -> list[Message]:
+    """The telemetry of a Tasmota plug."""
+    energy = {"Total": total_kwh, "Yesterday": 1.2, "Today": round(total_kwh % 1.5, 3), "Power": round(power_w)}
+    energy |= {"Voltage": round(wave(at, 228, 233, 500)), "Current": round(power_w / 230, 3)}
+    return [
+        Message(
+            f"tele/{topic}/STATE", {"POWER": "ON", "UptimeSec": int(at % 900_000), "Wifi": {"RSSI": 74, "Signal": -63}}
+        ),
+        Message(f"tele/{topic}/SENSOR", {"ENERGY": energy}),
+    ]
+
+
+# ---- Shelly, first and second generation
+def shellies() -> list[Device]:
+    """A relay in the kitchen and one in the boiler room."""
+    old, new = "shellies/shelly1pm-8caab5", "shellyplus1pm-a8032ab1"
+
+    def old_says(at: float, _age_s: float) -> Iterable[Message]:
+        on = is_on(at, 120, 0.5)
+        yield Message(f"{old}/relay/0", "on" if on else "off")
+        yield Message(f"{old}/relay/0/power", f"{wave(at, 55, 62, 200) if on else 0:.2f}")
+        yield Message(f"{old}/relay/0/energy", str(int(60 * counted(at, 9000, 22))))
+        yield Message(f"{old}/temperature", f"{wave(at, 38, 47, 700):.1f}")
+
+    def new_says(at: float, _age_s: float) -> Iterable[Message]:
+        power = wave(at, 180, 1900, 160)
+        switch = {
+            "id": 0, "source": "timer", "output": True, "apower": power, "voltage": wave(at, 228, 233, 400),
+            "current": round(power / 230, 3), "aenergy": {"total": 1000 * counted(at, 210, 0.9)},
+            "temperature": {"tC": wave(at, 41, 52, 500), "tF": 113.0},
+        }  # fmt: skip
+        yield Message(f"{new}/status/switch:0", switch)
+
+    return [
+        Device("Shelly 1PM", 5, lambda: [Message(f"{old}/online", "true", True)], old_says),
+        Device("Shelly Plus 1PM", 4, lambda: [Message(f"{new}/online", "true", True)], new_says),
+    ]
+
+
+# ---- What Home Assistant discovery announces: an ESPHome node, a heat pump, a freezer that falls silent
+def discovered() -> list[Device]:
+    """Devices that announce themselves with discovery messages."""
+    return [_greenhouse(), _heat_pump(), _freezer()]
+
+
+def _greenhouse() -> Device:
+    sensors = (
+        ("temperature", "Temperature", "°C", "temperature"),
+        ("humidity", "Humidity", "%", "humidity"),
+        ("soil", "Soil moisture", "%", "moisture"),
+    )
+
+    def hello() -> Iterable[Message]:
+        about = {
+            "ids": "greenhouse-a1b2c3",
+            "name": "greenhouse",
+            "mf": "Espressif",
+            "mdl": "esp32dev",
+            "sw": "esphome v2026.6.0",
+        }
+        for key, name, unit, kind in sensors:
+            config = {
+                "name": name, "dev_cla": kind, "unit_of_meas": unit, "stat_cla": "measurement", "uniq_id": f"ESPsensor{key}",
+                "stat_t": f"greenhouse/sensor/{key}/state", "avty_t": "greenhouse/status",
+                "dev": {**about, "sa": "Garden"},
+            }  # fmt: skip
+            yield Message(f"homeassistant/sensor/greenhouse/{key}/config", config, True)
+        yield Message("greenhouse/status", "online", True)
+
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        values = (wave(at, 14, 27, 1200), wave(at, 55, 82, 1000, 0.4), wave(at, 31, 38, 2400))
+        for (key, *_), value in zip(sensors, values, strict=True):
+            yield Message(f"greenhouse/sensor/{key}/state", f"{value:.1f}")
+
+    return Device("Greenhouse", 5, hello, says)
+
+
+def _heat_pump() -> Device:
+    modes = ["standby", "heating", "hot water", "defrosting"]
+    parts: dict[str, dict[str, Any]] = {
+        "mode": {"p": "sensor", "name": "Mode", "dev_cla": "enum", "ops": modes, "val_tpl": "{{ value_json.mode }}"},
+        "flow": {"p": "sensor", "name": "Flow temperature", "dev_cla": "temperature", "unit_of_meas": "°C", "val_tpl": "{{ value_json.flow }}"},
+        "power": {"p": "sensor", "name": "Power", "dev_cla": "power", "unit_of_meas": "W", "val_tpl": "{{ value_json.power }}"},
+    }  # fmt: skip
+
+    def hello() -> Iterable[Message]:
+        about = {
+            "ids": ["heatpump_4711"],
+            "name": "Heat pump",
+            "mf": "Vaillant",
+            "mdl": "aroTHERM plus",
+            "sa": "Boiler room",
+        }
+        parts_named = {key: {**one, "uniq_id": f"heatpump_{key}"} for key, one in parts.items()}
+        body = {
+            "dev": about,
+            "o": {"name": "ebusd"},
+            "cmps": parts_named,
+            "stat_t": "ebusd/heatpump",
+            "avty_t": "ebusd/state",
+        }
+        yield Message("homeassistant/device/heatpump_4711/config", body, True)
+        yield Message("ebusd/state", "online", True)
+
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        mode = modes[int(at / 40) % len(modes)]
+        power = {"standby": 14, "heating": wave(at, 900, 1700, 200), "hot water": 2100, "defrosting": 480}[mode]
+        yield Message("ebusd/heatpump", {"mode": mode, "flow": wave(at, 28, 41, 300), "power": power})
+
+    return Device("Heat pump", 5, hello, says)
+
+
+def _freezer() -> Device:
+    """It speaks three times and falls silent: its value is stale half a minute later."""
+
+    def hello() -> Iterable[Message]:
+        about = {
+            "identifiers": ["freezer_01"],
+            "name": "Garage freezer",
+            "suggested_area": "Garage",
+            "manufacturer": "DIY",
+        }
+        config = {
+            "name": "Temperature", "device_class": "temperature", "unit_of_measurement": "°C", "unique_id": "freezer_01_t",
+            "state_topic": "garage/freezer/temperature", "expire_after": 30, "device": about,
+        }  # fmt: skip
+        yield Message("homeassistant/sensor/freezer_01/temperature/config", config, True)
+
+    def says(at: float, age_s: float) -> Iterable[Message]:
+        return [Message("garage/freezer/temperature", f"{wave(at, -19, -17, 400):.1f}")] if age_s < 12 else []
+
+    return Device("Garage freezer", 4, hello, says)
+
+
+# ---- All the others
+def others() -> list[Device]:
+    """One each of further ecosystems."""
+    return [_weather(), _aquarium(), _ble(), _pool(), _mailbox(), _solar(), _robot(), _meter(), _camera()]
+
+
+def _weather() -> Device:
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        body = {
+            "model": "Bresser-6in1", "id": 404882732, "channel": 0, "battery_ok": 1, "temperature_C": wave(at, 6, 13, 1800),
+            "humidity": round(wave(at, 62, 88, 1500)), "wind_avg_m_s": wave(at, 0.4, 5.2, 90), "wind_dir_deg": round(wave(at, 190, 260, 300)),
+            "rain_mm": counted(at, 300, 0.4), "mic": "CRC",
+        }  # fmt: skip
+        yield Message("rtl_433/attic/events", body)
+
+    return Device("Weather station", 6, says=says)
+
+
+def _aquarium() -> Device:
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        rows = [
+            {"sensor_type": "temperature", "value": wave(at, 24.6, 25.4, 500), "unit": "°C"},
+            {"sensor_type": "ph", "value": wave(at, 7.0, 7.4, 900)},
+            {"sensor_type": "light", "value": is_on(at, 200, 0.6)},
+        ]
+        yield Message(
+            "glance/aquarium", {"device_id": "aquarium", "name": "Aquarium", "room": "Living room", "readings": rows}
+        )
+
+    return Device("Aquarium", 4, says=says)
+
+
+def _ble() -> Device:
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        body = {
+            "id": "A4:C1:38:5D:11:02", "name": "LYWSD03MMC", "brand": "Xiaomi", "model": "LYWSD03MMC_PVVX", "type": "THB",
+            "rssi": round(wave(at, -84, -66, 60)), "tempc": wave(at, 20.1, 21.6, 800), "hum": wave(at, 44, 51, 900), "batt": 8, "volt": 2.41,
+        }  # fmt: skip
+        yield Message("home/OpenMQTTGateway/BTtoMQTT/A4C1385D1102", body)
+
+    return Device("Bluetooth thermometer", 7, says=says)
+
+
+def _homie(device: str, name: str, state: str, properties: Mapping[str, tuple[str, str, str]]) -> Iterable[Message]:
+    base = f"homie/{device}"
+    yield Message(f"{base}/$homie", "4.0.0", True)
+    yield Message(f"{base}/$name", name, True)
+    yield Message(f"{base}/$nodes", "main", True)
+    yield Message(f"{base}/main/$name", name, True)
+    yield Message(f"{base}/main/$properties", ",".join(properties), True)
+    for key, (title, datatype, unit) in properties.items():
+        yield Message(f"{base}/main/{key}/$name", title, True)
+        yield Message(f"{base}/main/{key}/$datatype", datatype, True)
+        if unit:
+            yield Message(f"{base}/main/{key}/$unit", unit, True)
+    yield Message(f"{base}/$state", state, True)
+
+
+def _pool() -> Device:
+    known = {"temperature": ("Water", "float", "°C"), "pump": ("Pump", "boolean", "")}
+
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        yield Message("homie/pool/main/temperature", f"{wave(at, 17, 19, 1500):.2f}")
+        yield Message("homie/pool/main/pump", "true" if is_on(at, 150, 0.5) else "false")
+
+    return Device("Pool", 6, lambda: _homie("pool", "Pool", "ready", known), says)
+
+
+def _mailbox() -> Device:
+    """It reports once and goes to sleep."""
+    known = {"mail": ("Mail", "boolean", ""), "battery": ("Battery", "integer", "%")}
+
+    def says(_at: float, age_s: float) -> Iterable[Message]:
+        if age_s < 8:
+            yield Message("homie/mailbox/main/mail", "true")
+            yield Message("homie/mailbox/main/battery", "27")
+            yield Message("homie/mailbox/$state", "sleeping", True)
+
+    return Device("Mailbox", 5, lambda: _homie("mailbox", "Mailbox", "ready", known), says)
+
+
+def _solar() -> Device:
+    serial = "solar/116180402711"
+
+    def hello() -> Iterable[Message]:
+        yield Message("solar/dtu/status", "online", True)
+        yield Message(f"{serial}/name", "Balcony solar", True)
+
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        yield Message(f"{serial}/0/power", f"{wave(at, 120, 590, 260):.1f}")
+        yield Message(f"{serial}/0/yieldday", f"{1000 * counted(at, 0, 0.3) % 3000:.0f}")
+        yield Message(f"{serial}/0/yieldtotal", f"{counted(at, 410, 0.3):.3f}")
+        yield Message(f"{serial}/status/reachable", "1")
+        yield Message(f"{serial}/status/producing", "1")
+
+    return Device("Balcony solar", 5, hello, says)
+
+
+def _robot() -> Device:
+    states = ("docked", "cleaning", "returning")
+
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        yield Message("valetudo/robby/StatusStateAttribute/status", states[int(at / 45) % 3])
+        yield Message("valetudo/robby/BatteryStateAttribute/level", str(round(wave(at, 46, 98, 600))))
+
+    return Device("Robot", 6, lambda: [Message("valetudo/robby/$state", "ready", True)], says)
+
+
+def _meter() -> Device:
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        rows = [
+            {"sensor_type": "power", "value": round(wave(at, 240, 2600, 180)), "unit": "W"},
+            {"sensor_type": "energy", "value": counted(at, 8000, 0.9), "unit": "kWh"},
+        ]
+        yield Message(
+            "glance/meter", {"device_id": "house-meter", "name": "House meter", "room": "Cellar", "readings": rows}
+        )
+
+    return Device("House meter", 3, says=says)
+
+
+def _camera() -> Device:
+    def says(at: float, _age_s: float) -> Iterable[Message]:
+        seen = is_on(at, 70, 0.35)
+        yield Message("frigate/front_door/motion", "ON" if seen else "OFF")
+        yield Message("frigate/front_door/person", "1" if seen else "0")
+
+    return Device("Front door", 5, lambda: [Message("frigate/available", "online", True)], says)
