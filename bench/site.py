@@ -80,6 +80,7 @@ class Site:
         self.glance.start()
         self.glance.sign_in()
         self.glance.api("POST", "/api/custom-widgets", definition(self.stub.port))
+        self.glance.api("PUT", f"/api/custom-widgets/{DEFINITION}/hosts", {"hosts": [f"127.0.0.{n}" for n in HOSTS]})
         for slug, count, interval_s in (("main", WIDGETS, LONG_S), ("short", WIDGETS, SHORT_S), ("more", 20, LONG_S)):
             self.dashboard(slug)
             self.ids[slug] = [self.widget(slug, DEFINITION, {"n": n}, interval_s) for n in HOSTS[:count]]
@@ -190,6 +191,8 @@ def definition(stub_port: int) -> dict[str, Any]:
             "kind": "http",
             "url": f"http://127.0.0.{{{{ params.n }}}}:{stub_port}/w/{{{{ params.n }}}}",
         },
+        # the address is made of a param, so no host can be read from it
+        "hosts": [f"127.0.0.{n}" for n in HOSTS],
         "data_schema": {"type": "object", "required": ["value"]},
         "template": '<p class="cut">{{ data.value }}</p>',
     }

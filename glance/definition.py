@@ -68,7 +68,11 @@ MANIFEST: dict[str, Any] = {
         "assets": {"type": "array", "items": {"type": "string", "pattern": "^[a-z-]{1,30}$"}},
         "frames": {"type": "array", "items": {"type": "string"}},
         "card_form": {"type": "boolean"},
-        "hosts": {"type": "array", "maxItems": guard.MAX_HOSTS, "items": {"type": "string", "minLength": 1, "maxLength": 260}},
+        "hosts": {
+            "type": "array",
+            "maxItems": guard.MAX_HOSTS,
+            "items": {"type": "string", "minLength": 1, "maxLength": 260},
+        },
         "example_params": {"type": "object"},
         "template": {"type": "string", "maxLength": 200_000},
         "style": {"type": "string", "maxLength": 100_000},
@@ -296,7 +300,9 @@ def _host_faults(hosts: Any) -> list[schemas.Fault]:
     """What is wrong with the hosts that the manifest says it asks."""
     if not isinstance(hosts, list):
         return []
-    found = [(index, guard.host_fault(guard.written(host))) for index, host in enumerate(hosts) if isinstance(host, str)]
+    found = [
+        (index, guard.host_fault(guard.written(host))) for index, host in enumerate(hosts) if isinstance(host, str)
+    ]
     return [(f"hosts.{index}", fault) for index, fault in found if fault]
 
 

@@ -15,7 +15,7 @@ from glance import environment, expressions, guard, schemas, shapes, sources
 from glance.definition import Definition
 from glance.errors import FetchError, GlanceError, Invalid
 from glance.model import Exchange
-from glance.outbound import Bound, Mask, Rules
+from glance.outbound import FREE, Bound, Mask, Rules
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Plan:
     params: Mapping[str, Any]
     lane: str | None
     deadline_s: float
-    rules: Rules = Rules()
+    rules: Rules = FREE
     given: tuple[str, ...] = ()
     vault: Vault | None = None
 

@@ -138,6 +138,11 @@ def matches(patterns: Iterable[str], host: str, port: int | None) -> bool:
     return any(_matches(pattern, host.lower().rstrip("."), port) for pattern in patterns)
 
 
+def url_host(text: str) -> tuple[str, str | None]:
+    """Host and port of `host`, `host:port` or an address."""
+    return _split(written(text))
+
+
 def covers(patterns: Iterable[str], wanted: str) -> bool:
     """Whether all that `wanted` means, a host as it is written, is among what `patterns` mean."""
     given = tuple(patterns)
@@ -287,4 +292,3 @@ def _forms(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]
     if ip in _NAT64 or (ip in _COMPATIBLE and int(ip) > 1):
         inner.append(IPv4Address(int(ip) & 0xFFFFFFFF))
     yield from (form for form in inner if form is not None)
-

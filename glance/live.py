@@ -21,6 +21,7 @@ class Mailbox:
         self._watched: frozenset[str] = frozenset()
         self._heard: frozenset[int] = frozenset()
         self._closed = False
+        self.is_page = False
 
     @property
     def watched(self) -> frozenset[str]:
@@ -28,7 +29,8 @@ class Mailbox:
         return self._watched
 
     def watch(self, widget_ids: Iterable[str]) -> None:
-        """From now on hear of these widgets, and of no others."""
+        """From now on hear of these widgets, and of no others; it is a page from then on."""
+        self.is_page = True
         before, self._watched = self._watched, frozenset(widget_ids)
         self._hub.rewatched(before, self._watched)
 
@@ -154,9 +156,9 @@ class Hub:
             return set(self._watchers)
 
     def open_pages(self) -> int:
-        """How many mailboxes are open."""
+        """How many open mailboxes belong to pages."""
         with self._lock:
-            return len(self._boxes)
+            return sum(1 for box in self._boxes if box.is_page)
 
     def rewatched(self, before: frozenset[str], after: frozenset[str]) -> None:
         """A mailbox changed what it watches."""

@@ -8,17 +8,19 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from glance import sources
+from glance import fetching, sources
 from glance.broker import EmbeddedBroker
 from glance.cards import CardRenderer
 from glance.config import Settings
 from glance.credentials import Credentials
+from glance.definition import Definition
 from glance.derived import Derivations
 from glance.errors import FetchError, GlanceError, NotFound
 from glance.icons import Icons
 from glance.images import Images
 from glance.ingest import Ingest, Keeping
 from glance.live import Hub
+from glance.model import Widget
 from glance.mqtt import address
 from glance.mqtt.asking import RefreshRequests
 from glance.mqtt.client import MqttClient
@@ -43,6 +45,15 @@ from glance.store.widgets import Widgets
 from glance.widget_code import WidgetCode
 
 log = logging.getLogger(__name__)
+
+
+def _may_show(definition: Definition, widget: Widget, url: str) -> bool:
+    """A picture is fetched like an answer: a definition that is not trusted shows those of the hosts it may ask."""
+    try:
+        fetching.rules(definition, widget.params).check_url(url)
+    except FetchError:
+        return False
+    return True
 
 
 class Runtime:
@@ -74,6 +85,7 @@ class Runtime:
             clock=clock,
             base=base,
             has_icon=self.icons.has,
+            may_show=_may_show,
         )
         self.definitions = Registry(
             settings.widget_folders,

@@ -31,7 +31,7 @@ class Standings:
         gaps = [gap for track in tracks if (gap := self._usual_gap_s(track, seen_at, now)) is not None]
         expires = [track.sensor.expires_s for track in tracks]
         longest = max((each for each in expires if each), default=None) if all(expires) else None
-        return self._judge(device, False, seen_at, seen_at, longest, min(gaps, default=None), now), seen_at
+        return self._judge(device, False, seen_at, longest, min(gaps, default=None), now), seen_at
 
     def of_sensor(self, sensor: Sensor, now: float) -> Standing:
         """How a value stands; a derived one no better than the worst of what it is worked out of."""
@@ -50,16 +50,13 @@ class Standings:
         heard_at = latest.heard_at if latest else None
         device = self._ingest.devices.get(sensor.device)
         gap_s = self._usual_gap_s(track, heard_at, now) if track else None
-        seen_at = self._ingest.devices.last_seen(device.id)
-        return self._judge(device, sensor.removed_at is not None, seen_at, heard_at, sensor.expires_s, gap_s, now)
+        return self._judge(device, sensor.removed_at is not None, heard_at, sensor.expires_s, gap_s, now)
 
-    def broker_fault(self, heard_at: float | None) -> str | None:
-        """What is wrong with the connection, for somebody last heard at `heard_at`; None where it does not matter.
-
-        What was heard since the connection was lost came by HTTP or websocket and does not need the broker.
-        """
+    def broker_fault(self, device_id: str) -> str | None:
+        """What is wrong with the connection, for the values of a device; None where it does not matter, because what the device
+        sent last came by HTTP or websocket."""
         now = self._broker()
-        if now is None or now.connected or (heard_at is not None and heard_at > now.since):
+        if now is None or now.connected or device_id in self._ingest.catalog.direct:
             return None
         return now.sentence or f"The connection to the broker at {now.address} is being made."
 
@@ -67,7 +64,6 @@ class Standings:
         self,
         device: Device,
         removed: bool,
-        seen_at: float | None,
         heard_at: float | None,
         expires_s: float | None,
         usual_gap_s: float | None,
@@ -75,7 +71,7 @@ class Standings:
     ) -> Standing:
         bridge = self._ingest.catalog.bridges.get(device.bridge or "")
         return standing(
-            broker=self.broker_fault(seen_at),
+            broker=self.broker_fault(device.id),
             bridge=bridge[0] if bridge else None,
             device=device.state,
             removed=removed or device.removed_at is not None,

@@ -205,6 +205,28 @@ def test_code_of_a_folder_is_read_only_and_can_be_run(browser: Browser) -> None:
     assert browser.post("/custom-widgets/shelf/code", {"do": "save", "code": "return 1"}).status_code == 409
 
 
+def test_why_a_widget_shows_an_error_leads_to_its_code(browser: Browser) -> None:
+    slug = make(browser.site, "log('x')\nreturn 1 / 0")
+    widget = browser.site.widget(slug)
+    browser.site.post(f"/api/widgets/{widget}/refresh")
+    page = browser.get(f"/widgets/{widget}/explain")
+    assert "Line 2 of the code: ZeroDivisionError: division by zero." in html.unescape(page)
+    assert f'href="/custom-widgets/{slug}/code">Edit its code' in page
+    other = browser.site.widget("note")
+    assert "Edit its code" not in browser.get(f"/widgets/{other}/explain")
+
+
+def test_a_custom_widget_with_code_is_placed_with_the_form_of_every_other(browser: Browser) -> None:
+    params = {"type": "object", "properties": {"city": {"type": "string", "default": "Bonn"}}}
+    slug = make(browser.site, "return 'in ' + params['city']", params=params)
+    browser.site.dashboard("Placed")
+    assert "Bonn" in browser.get(f"/widgets/new/{slug}")
+    form = {"title": "T", "city": "Ulm", "p.city": "Ulm", "params.city": "Ulm"}
+    tested = browser.post(f"/widgets/new/{slug}", {**form, "do": "test"})
+    assert tested.status_code == 200
+    assert "in " in tested.text
+
+
 def test_a_custom_widget_without_code_has_no_such_page(browser: Browser) -> None:
     assert browser.client.get("/custom-widgets/probe/code").status_code == 404
     assert browser.client.get("/custom-widgets/nothing/code").status_code == 404

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from glance.runtime import Runtime
-from tests.api_site import Site, fields, problem
+from tests.api_site import TOKEN, Site, fields, problem
 from tests.upstream import Reply, Seen
 from tests.waiting import until
 
@@ -96,7 +96,9 @@ def test_the_list_says_who_uses_it(site: Site) -> None:
     store(site)
     define(site, {"url": site.upstream.url("/value"), "headers": {"X-Key": '{{ credential("media") }}'}})
     site.widget("media")
-    assert site.get("/api/credentials").json["items"][0]["used_by"] == [{"slug": "media", "name": "Media", "widgets": 1}]
+    assert site.get("/api/credentials").json["items"][0]["used_by"] == [
+        {"slug": "media", "name": "Media", "widgets": 1}
+    ]
     assert "Media" in problem(site.delete("/api/credentials/media"), 409)["detail"]
     assert site.delete("/api/credentials/media?even_if_used=1").status_code == 204
     assert "There is no credential named “media”" in run(site, status=502)
@@ -130,7 +132,17 @@ def test_what_cannot_be_a_credential_is_refused_without_repeating_it(site: Site,
 
 
 @pytest.mark.parametrize(
-    "value", ["пароль-🔑-密码", "line one\nline two\nline three", "tab\tbed", "  spaces around  ", "x" * 65_536, "{{ params.x }}", "${HOME}", "%00%0a"]
+    "value",
+    [
+        "пароль-🔑-密码",
+        "line one\nline two\nline three",
+        "tab\tbed",
+        "  spaces around  ",
+        "x" * 65_536,
+        "{{ params.x }}",
+        "${HOME}",
+        "%00%0a",
+    ],
 )
 def test_odd_values_arrive_as_they_are(site: Site, value: str) -> None:
     store(site, value=value + "\n")
@@ -255,9 +267,32 @@ def test_no_expression_can_change_or_measure_a_value(site: Site, expression: str
     define(site, {"url": site.upstream.url("/value"), "headers": {"X-Out": expression, "X-N": "1"}})
     run(site)
     seen = json.dumps(site.upstream.last("/value").headers)
-    for part in (VALUE, VALUE[::-1], VALUE[:5], VALUE.upper(), ".".join(VALUE), "yes", base64.b64encode(VALUE.encode()).decode()):
+    for part in (
+        VALUE,
+        VALUE[::-1],
+        VALUE[:5],
+        VALUE.upper(),
+        ".".join(VALUE),
+        "yes",
+        base64.b64encode(VALUE.encode()).decode(),
+    ):
         assert part not in seen
     assert site.upstream.last("/value").headers.get("x-out") != str(len(VALUE))
+
+
+def test_a_host_header_cannot_lead_it_to_another_site_of_the_same_server(site: Site) -> None:
+    store(site)
+    headers = {"X-Key": '{{ credential("media") }}', "Host": "internal.lan"}
+    define(site, {"url": site.upstream.url("/value"), "headers": headers}, hosts=["127.0.0.1", "internal.lan"])
+    assert "not for internal.lan" in run(site, status=502)
+    define(
+        site,
+        {"url": site.upstream.url("/value"), "headers": {"Host": "internal.lan"}},
+        slug="other",
+        hosts=["127.0.0.1"],
+    )
+    assert "may not ask internal.lan" in run(site, "other", 502)
+    assert site.upstream.count("/value") == 0
 
 
 def test_it_cannot_be_part_of_a_name(site: Site) -> None:
@@ -266,7 +301,16 @@ def test_it_cannot_be_part_of_a_name(site: Site) -> None:
     assert "cannot be part of a host's name" in run(site, status=502)
 
 
-@pytest.mark.parametrize("expression", ["{{ credential(5) }}", "{{ credential() }}", "{{ credential('a', 'b') }}", "{{ credential.__init__ }}", "{{ credential._call }}"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ credential(5) }}",
+        "{{ credential() }}",
+        "{{ credential('a', 'b') }}",
+        "{{ credential.__init__ }}",
+        "{{ credential._call }}",
+    ],
+)
 def test_credential_takes_one_name_and_opens_nothing(site: Site, expression: str) -> None:
     store(site)
     define(site, {"url": site.upstream.url("/value"), "headers": {"X-Key": expression}})
@@ -321,7 +365,9 @@ def test_a_secret_param_is_hidden_in_the_answer_too(site: Site) -> None:
 # ---- the environment, for manifests on disk only
 
 
-def test_a_manifest_on_disk_may_use_the_environment(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_manifest_on_disk_may_use_the_environment(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "pw").write_text("from-a-file\n")
     monkeypatch.setenv("PROBE_TOKEN", "token-{{ params.x }}")
     monkeypatch.setenv("PROBE_HOST", "127.0.0.1")
@@ -432,6 +478,16 @@ def test_a_folder_is_trusted_with_every_host(site: Site) -> None:
     assert fields(site.put("/api/custom-widgets/probe/hosts", {"hosts": ["no host"]})) == {"hosts"}
 
 
+def test_a_definition_from_before_agreements_keeps_asking_what_it_names(site: Site) -> None:
+    define(site, {"url": site.upstream.url("/value")}, hosts=[])
+    assert "may not ask" in run(site, status=502)
+    with site.runtime.db.write() as con:
+        con.execute("UPDATE custom_widgets SET hosts = NULL WHERE slug = 'media'")
+    site.runtime.definitions.rescan()
+    assert run(site) == {"value": 1}
+    assert site.get("/api/custom-widgets/media/hosts").json["waiting"] == []
+
+
 # ---- the key
 
 
@@ -504,3 +560,101 @@ class Restarted:
 
     def __exit__(self, *_: object) -> None:
         self._site.runtime.stop()
+
+
+# ---- Settings, Credentials
+
+
+def send(site: Site, path: str, **values: str) -> Any:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    return site.client.post(path, data=values, headers=headers)
+
+
+def test_a_credential_is_stored_replaced_and_removed_in_the_browser(site: Site) -> None:
+    made = send(
+        site, "/settings/credentials", name="Media server", hosts="http://media.lan:8096/x, 127.0.0.1", value=VALUE
+    )
+    assert made.status_code == 303
+    one = site.get("/api/credentials/Media%20server").json
+    assert one["hosts"] == ["media.lan:8096", "127.0.0.1"]
+    page = site.get("/settings/credentials")
+    assert "Media server" in page.text
+    assert "media.lan:8096, 127.0.0.1" in page.text
+    assert "Unused" in page.text
+    assert VALUE not in page.text
+    assert "style=" not in page.text
+    site.clock.now += 60
+    assert send(site, "/settings/credentials", replace="Media server", hosts="127.0.0.1", value="").status_code == 303
+    kept = site.get("/api/credentials/Media%20server").json
+    assert (kept["hosts"], kept["set_at"]) == (["127.0.0.1"], one["set_at"])
+    define(site, {"url": site.upstream.url("/value"), "headers": {"X-Key": '{{ credential("Media server") }}'}})
+    site.post(f"/api/widgets/{site.widget('media')}/refresh")
+    assert site.upstream.last("/value").headers["x-key"] == VALUE
+    page = site.get("/settings/credentials?replace=Media+server").text
+    assert "Works" in page
+    assert "Replace Media server" in page
+    assert send(site, "/settings/credentials/remove", name="Media server").status_code == 303
+    assert site.get("/api/credentials").json["items"] == []
+    assert site.get("/settings/credentials?replace=Media+server").status_code == 404
+
+
+def test_what_does_not_fit_is_said_at_its_field_and_the_value_never_comes_back(site: Site) -> None:
+    answer = send(site, "/settings/credentials", name='a"b', hosts="*", value=VALUE)
+    assert answer.status_code == 422
+    assert answer.text.count('role="alert"') == 2
+    assert VALUE not in answer.text
+    store(site, "taken")
+    again = send(site, "/settings/credentials", name="taken", hosts="a.lan", value=VALUE)
+    assert again.status_code == 422
+    assert "is taken already" in again.text
+
+
+def test_hosts_are_agreed_to_in_the_browser(site: Site) -> None:
+    site.runtime.definitions.save(
+        {**MANIFEST, "source": {"kind": "http", "url": site.upstream.url("/value")}}, slug="theirs"
+    )
+    host = f"127.0.0.1:{site.upstream.port}"
+    page = site.get("/settings/credentials").text
+    assert "It wants to ask" in page
+    assert f"Allow {host}" in page
+    assert "may not ask 127.0.0.1" in run(site, "theirs", 502)
+    assert send(site, "/settings/credentials/hosts", slug="theirs", hosts="no host!").status_code == 422
+    assert send(site, "/settings/credentials/hosts", slug="theirs", hosts="a.lan", also=host).status_code == 303
+    assert site.get("/api/custom-widgets/theirs/hosts").json["agreed"] == ["a.lan", host]
+    assert "It wants to ask" not in site.get("/settings/credentials").text
+    assert run(site, "theirs") == {"value": 1}
+
+
+def test_an_import_in_the_browser_asks_for_its_hosts_first(site: Site) -> None:
+    define(site, {"url": "https://api.example.org/x"})
+    site.widget("media")
+    site.widget("probe", params={"url": "http://192.168.1.77/reboot"})
+    slug = site.runtime.dashboards.all()[0].slug
+    exported = site.get(f"/api/dashboards/{slug}/export").json
+    for entry in exported["custom_widgets"]:
+        if entry["slug"] == "media":
+            entry["name"] = "Imported"
+    text = json.dumps(exported)
+    shown = send(site, "/dashboards/import", document=text, do="preview").text
+    assert 'value="api.example.org 192.168.1.77"' in shown
+    refused = send(site, "/dashboards/import", document=text, do="import")
+    assert refused.status_code == 422
+    assert "Say first that it may ask these hosts" in refused.text
+    assert len(site.runtime.dashboards.all()) == 1
+    done = send(site, "/dashboards/import", document=text, do="import", agree="api.example.org 192.168.1.77")
+    assert done.status_code == 303
+    assert site.runtime.definitions.get("media-2").agreed == ("api.example.org",)
+
+
+def test_monitors_of_the_api_ask_agreed_hosts_only(site: Site) -> None:
+    checks = [
+        {"name": "Door", "host": "127.0.0.1", "port": site.upstream.port},
+        {"name": "Meta", "url": "tcp://169.254.169.254:80"},
+    ]
+    body = {"slug": "watch", "name": "Watch", "source": {"kind": "monitor", "checks": checks}, "template": "x"}
+    assert site.post("/api/custom-widgets", body).status_code == 201
+    door, meta = run(site, "watch")["checks"]
+    assert door["state"] == "up"
+    assert "Glance never connects there" in meta["error"]
+    assert site.ask("PUT", "/api/custom-widgets/watch/hosts", {"hosts": []}).status_code == 200
+    assert "may not ask 127.0.0.1" in run(site, "watch")["checks"][0]["error"]

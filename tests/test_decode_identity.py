@@ -183,3 +183,44 @@ def test_device_and_room_are_told_once_and_again_when_they_change() -> None:
     assert (
         say(decoder, "roof", {"device_id": "r1", "location": "cellar", "temperature_C": 4}).devices[0].room == "cellar"
     )
+
+
+def test_a_clock_that_is_behind_does_not_put_news_before_what_another_topic_told_without_a_time() -> None:
+    decoder = Decoder(UTC)
+
+    def event(power: float, behind_s: float) -> Outcome:
+        params = {"ts": NOW - behind_s, "switch:0": {"id": 0, "apower": power}}
+        told = {"src": "shellyplus1-a", "method": "NotifyStatus", "params": params}
+        return say(decoder, "shellyplus1-a/events/rpc", told)
+
+    assert event(1.0, 0.5).readings[0].at == NOW - 0.5, "nothing else was heard: the time is its own"
+    assert say(decoder, "shellyplus1-a/status/switch:0", {"id": 0, "apower": 5.5}).readings[0].at is None
+    assert [event(power, behind_s).readings[0].at for power, behind_s in ((6.5, 60), (7.5, 59))] == [None, None]
+    assert event(8.5, -1).readings[0].at == NOW + 1
+
+
+def test_an_entity_that_does_not_name_its_device_leaves_the_name_it_has() -> None:
+    decoder = Decoder(UTC)
+
+    def declare(key: str, device: dict[str, str]) -> Outcome:
+        config = {"state_topic": f"x/{key}", "unique_id": key, "device": device}
+        return say(decoder, f"homeassistant/sensor/{key}/config", config, retained=True)
+
+    assert [info.name for info in declare("a", {"identifiers": "x1"}).devices] == ["x1"]
+    assert [info.name for info in declare("b", {"identifiers": "x1", "name": "Garage"}).devices] == ["Garage"]
+    assert all(info.name == "Garage" for info in declare("c", {"identifiers": "x1"}).devices)
+
+
+def test_a_last_will_that_came_first_does_not_hide_the_ecosystem() -> None:
+    decoder = Decoder(UTC)
+    say(decoder, "shellyplus1-a/online", "true")
+    said = say(decoder, "shellyplus1-a/status/switch:0", {"id": 0, "apower": 5.5})
+    assert [info.ecosystem for info in said.devices] == ["shelly-gen2"]
+
+
+def test_json_without_a_reading_makes_no_device() -> None:
+    decoder = Decoder(UTC)
+    for nothing in ({"a": {"b": {"c": {"d": {"e": 1}}}}}, {"note": "x" * 65}, {"ip": "10.0.0.1"}):
+        assert say(decoder, "app/status_page", nothing).devices == ()
+    said = say(decoder, "app/status_page", {"temperature": 20})
+    assert [info.device for info in said.devices] == [said.readings[0].device]

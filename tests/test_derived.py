@@ -14,6 +14,8 @@ from glance.errors import Invalid
 from glance.formulas import NoValue
 from glance.mqtt.readings import Liveness, Outcome
 from tests.api_site import NUMBER, Site, fields
+from tests.ingest_parts import reading
+from tests.page_site import Site as Pages
 from tests.waiting import until
 
 CLIMATE = [
@@ -274,6 +276,18 @@ def test_a_widget_shows_it_like_any_other_sensor(site: Site) -> None:
     assert site.get(f"/api/widgets/{made.json['id']}/data").json["data"]["value"] == 20
 
 
+def test_after_its_device_was_forgotten_it_comes_back_with_name_and_unit(site: Site) -> None:
+    send(site, temperature=20, humidity=50)
+    make(site, "t", unit="°C")
+    until(lambda: value(site) == 20)
+    assert site.delete("/api/devices/derived").status_code == 204
+    site.clock.now += 5
+    send(site, temperature=21)
+    until(lambda: value(site) == 21)
+    (sensor,) = site.get("/api/devices/derived/sensors").json
+    assert (sensor["name"], sensor["unit"]) == ("Dew point", "°C")
+
+
 def test_a_moving_average_takes_the_stored_past(site: Site) -> None:
     for turn in range(6):
         site.clock.now += 60
@@ -300,8 +314,6 @@ def test_after_a_restart_nothing_is_stored_twice(tmp_path: Path) -> None:
 
 
 def test_the_pages_list_make_change_and_delete_without_script(tmp_path: Path) -> None:
-    from tests.page_site import Site as Pages
-
     pages = Pages(tmp_path)
     pages.runtime.ingest.start()
     try:
@@ -310,9 +322,7 @@ def test_the_pages_list_make_change_and_delete_without_script(tmp_path: Path) ->
         pages.runtime.stop()
 
 
-def _through_the_pages(pages: Any) -> None:
-    from tests.ingest_parts import reading
-
+def _through_the_pages(pages: Pages) -> None:
     client, rt = pages.app.test_client(), pages.runtime
     rt.ingest.submit([reading("garden", "temperature", 20.0, unit="°C"), reading("garden", "humidity", 50.0, unit="%")])
     rt.derived.start()

@@ -11,7 +11,9 @@ from flask.testing import FlaskClient
 
 from glance.config import Settings
 from glance.runtime import Runtime
+from glance.serve import Gate, listen
 from glance.web.application import create_app
+from tests.serving import Client as RawClient
 
 PROXY = "172.18.0.2"
 HOST = "dash.example.org"
@@ -174,3 +176,24 @@ def test_rates_are_counted_by_the_name(house: Callable[..., House]) -> None:
         passed = made.app.extensions["glance.door"].access.identify(context.request)
     assert passed.key == "proxy:ada"
     assert passed.is_owner
+
+
+@pytest.mark.parametrize("header", ["Remote_User", "REMOTE_USER", "Remote-User\t", "Remote-User "])
+def test_a_header_that_only_looks_like_the_proxys_is_not_taken_for_it(tmp_path: Path, header: str) -> None:
+    settings = Settings(data=tmp_path, port=0, auth="proxy", trusted_proxies=("127.0.0.1",), mqtt_url="off")
+    listener = listen(settings)
+    runtime = Runtime(settings)
+    gate = Gate(create_app(runtime), listener)
+    runtime.start()
+    gate.start()
+    try:
+        with RawClient(listener.port) as client:
+            client.send(f"GET /api/dashboards HTTP/1.1\r\nHost: localhost\r\n{header}: mallory\r\n\r\n")
+            assert client.response()[0] in (400, 403)
+        with RawClient(listener.port) as client:
+            client.send("GET /api/dashboards HTTP/1.1\r\nHost: localhost\r\nremote-user: ada\r\n\r\n")
+            assert client.response()[0] == 200
+    finally:
+        gate.close_door(0.5)
+        runtime.stop()
+        gate.stop(1.0)

@@ -122,7 +122,11 @@ def test_a_redirect_leads_nowhere_that_is_forbidden(outbound: Outbound, up: Upst
 
 
 def test_checks_by_tcp_and_ping_are_guarded_too() -> None:
-    for call in (lambda: tcp_ms("2852039166", 80, 1.0), lambda: ping_ms("0xa9fea9fe", 1.0), lambda: tcp_ms("fe80::1", 80, 1.0)):
+    for call in (
+        lambda: tcp_ms("2852039166", 80, 1.0),
+        lambda: ping_ms("0xa9fea9fe", 1.0),
+        lambda: tcp_ms("fe80::1", 80, 1.0),
+    ):
         with pytest.raises(FetchError) as caught:
             call()
         assert caught.value.kind == "blocked"
@@ -226,7 +230,9 @@ def test_hosts_are_stored_in_one_form(text: str, stored: str) -> None:
     assert guard.host_fault(stored) is None
 
 
-@pytest.mark.parametrize("text", ["", "a b", "-x", "x-.y", "*.org", "**", "*", "a..b", "host:0", "host:70000", "host:x", "a" * 300, "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "a b", "-x", "x-.y", "*.org", "**", "*", "a..b", "host:0", "host:70000", "host:x", "a" * 300, "\x00"]
+)
 def test_what_is_no_host_is_refused(text: str) -> None:
     assert guard.host_fault(text, any_host=False)
 
@@ -272,7 +278,9 @@ def test_what_the_manifest_chose_is_not_what_the_owner_wrote() -> None:
 
 
 def test_a_word_or_a_number_in_the_params_is_no_host() -> None:
-    assert guard.written_in({"unit": "metric", "factor": "3.5", "n": "2852039166", "zone": "Europe/Berlin"}) == frozenset()
+    assert (
+        guard.written_in({"unit": "metric", "factor": "3.5", "n": "2852039166", "zone": "Europe/Berlin"}) == frozenset()
+    )
 
 
 @pytest.mark.parametrize(

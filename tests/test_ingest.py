@@ -17,7 +17,9 @@ from glance.ingest.deliveries import Receipt
 from glance.ingest.flood import Limits
 from glance.ingest.liveness import standing
 from glance.ingest.pending import IDLE_S, Pending
+from glance.mqtt.client.state import BrokerState
 from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Outcome, Removed, Renamed, SensorInfo
+from glance.standings import Standings
 from tests.ingest_parts import Site, reading
 from tests.waiting import until
 
@@ -120,6 +122,14 @@ def test_a_correction_is_added_to_each_new_number(site: Site) -> None:
     site.devices.change_sensor("d", "s", {"correction": -0.5})
     site.put(reading("d", "s", 20.0))
     assert values(site) == [20.0, 19.5]
+
+
+def test_what_has_no_time_of_its_own_is_newest_also_after_a_clock_that_is_ahead(site: Site) -> None:
+    site.put(reading("d", "s", 1.0, at=site.clock() + 60))
+    site.put(reading("d", "s", 2.0))
+    latest = site.samples.latest(site.series())
+    assert latest is not None
+    assert latest.value == 2.0
 
 
 def test_a_repeat_on_another_topic_keeps_a_sensor_alive_and_is_no_sample(site: Site) -> None:
@@ -517,6 +527,23 @@ def test_the_worst_link_decides_whether_a_value_is_live() -> None:
     assert standing(**{**good, "heard_at": None}).state == "unknown"
 
 
+def test_what_came_by_http_stays_live_while_the_broker_is_away_however_often_it_is_tried(site: Site) -> None:
+    away = BrokerState("waiting", False, "127.0.0.1:1883", 0.0, None, 0, "Nothing listens.", None, 0, 0, True)
+    standings = Standings(site.ingest, lambda: replace(away, since=site.clock()))
+
+    def states() -> list[str]:
+        return [standings.of_sensor(site.devices.sensor(name, "s"), site.clock()).state for name in ("http", "mqtt")]
+
+    site.ingest.start()
+    site.put(reading("mqtt", "s", 1.0), reading("http", "s", 1.0))
+    assert states() == ["offline", "offline"]
+    site.ingest.submit([reading("http", "s", 1.0)])
+    site.clock.forward(5)
+    assert states() == ["live", "offline"]
+    site.put(reading("http", "s", 2.0))
+    assert states() == ["offline", "offline"]
+
+
 def test_the_usual_gap_is_measured_and_found_again_after_a_restart(site: Site) -> None:
     for _ in range(6):
         site.put(reading("d", "s", 1.0))
@@ -690,6 +717,35 @@ def test_ten_thousand_topics_in_a_minute_are_bounded_and_said(site: Site) -> Non
     assert site.devices.flood is None
     site.put(reading("later", "s", 1.0))
     assert site.devices.find("later", "s")
+
+
+def test_a_flood_of_devices_that_describe_themselves_counts_each_reading_once(site: Site) -> None:
+    site.ingest.set_limits(Limits(devices=1))
+    for number in range(3):
+        said = DeviceInfo(f"d{number}", name="D"), SensorInfo(f"d{number}", "s", unit="V")
+        site.put(reading(f"d{number}", "s", 1.0), devices=said[:1], sensors=said[1:])
+    assert "; 2 readings of further ones" in str(site.devices.flood)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_forgetting_devices_makes_room_for_others(site: Site, restarted: bool) -> None:
+    site.ingest.set_limits(Limits(devices=2))
+    site.put(reading("a", "s", 1.0), reading("b", "s", 1.0), reading("c", "s", 1.0))
+    assert site.devices.find("c", "s") is None
+    site.devices.forget("a")
+    if restarted:
+        site.reopen()
+        site.ingest.set_limits(Limits(devices=2))
+    site.put(reading("c", "s", 1.0), reading("d", "s", 1.0))
+    assert site.devices.find("c", "s") is not None
+    assert site.devices.find("d", "s") is None
+
+
+def test_a_last_will_after_a_restart_does_not_hide_who_made_a_device(site: Site) -> None:
+    site.put(reading("d", "s", 1.0), devices=(DeviceInfo("d", ecosystem="plain"),))
+    site.put(reading("d", "s", 1.0), devices=(DeviceInfo("d", ecosystem="shelly-gen2"),))
+    site.put(reading("d", "s", 1.0), devices=(DeviceInfo("d", ecosystem="plain"),))
+    assert site.devices.get("d").ecosystem == "shelly-gen2"
 
 
 def test_a_device_with_too_many_sensors_and_too_many_series_are_bounded(site: Site) -> None:

@@ -27,6 +27,7 @@ from glance.mqtt.address import Address, parse
 from glance.mqtt.asking import RefreshRequests
 from glance.mqtt.client import MqttClient
 from glance.mqtt.client.state import Traffic
+from glance.mqtt.faults import of_error
 from glance.runtime import Runtime
 from tests.ingest_parts import Site
 from tests.mosquitto import Mosquitto, Publisher, end, free_port
@@ -299,6 +300,13 @@ def test_tls_works_with_the_issuer_named_and_mismatches_are_told(
                 it.client.start()
                 until(lambda it=it: it.client.state.sentence)
                 assert str(it.client.state.sentence).startswith(begins)
+
+
+def test_a_certificate_for_another_name_is_told_with_what_helps() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = 64, "IP address mismatch, certificate is not valid for '10.0.0.1'."
+    told = of_error(error, parse("mqtts://10.0.0.1?verify=false"))
+    assert told.endswith("for '10.0.0.1'). Use the name that it is made out for in GLANCE_MQTT_URL.")
 
 
 def test_tls_to_a_plain_port_is_told(broker: Mosquitto) -> None:

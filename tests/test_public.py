@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -232,6 +233,17 @@ def test_a_credential_that_an_upstream_echoes_is_hidden_too(site: Shared, chatty
     assert "Y3ItNWE0YjNjMmQxZQ==" not in text
 
 
+def test_a_secret_in_the_points_of_a_chart_is_hidden_too(site: Shared) -> None:
+    site.runtime.credentials.create("odd", "a\"b<ü>&'c", ["example.org"])
+    widget = site.add("plotted", "Line")
+    site.runtime.refresher.push(widget, {"series": [{"label": "it is a\"b<ü>&'c!", "points": [[1, 2]]}]})
+    site.share()
+    text = site.guest().get("/p/guests").text
+    found = re.search(r'<script type="application/json">(.*?)</script>', text)
+    assert found
+    assert json.loads(found[1])["series"][0]["label"] == "it is ••••••••!"
+
+
 def test_a_secret_is_in_no_frame_of_the_socket(site: Shared, chatty: Widget) -> None:
     client = site.socket()
     first = heard(client)
@@ -319,7 +331,7 @@ def test_pictures_have_names_of_the_day_and_come_by_them(
         ),
         (
             '<div data-plot><script type="application/json">{"a": "</b>"}</script></div>',
-            '<div data-plot=""><script type="application/json">{"a": "<\\/b>"}</script></div>',
+            '<div data-plot=""><script type="application/json">{"a": "\\u003c/b>"}</script></div>',
         ),
         ("<button><button>a</button>b</button>c", "c"),
         ("<dialog><p>a</p></dialog><template><p>b</p></template>c", "c"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from glance.errors import NotFound
+from glance.errors import NotFound, Unavailable
 from glance.ingest.buckets import Point
 from glance.mqtt.readings import SensorInfo
 from tests.ingest_parts import DAY, Site, reading
@@ -95,6 +95,22 @@ def test_late_samples_are_in_their_place_and_replayed_by_id(site: Site) -> None:
     assert numbers(site.samples.since(series, 3)) == [3, 4, 99]
 
 
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("limit", [5, 70])
+def test_what_a_device_had_buffered_does_not_push_out_what_is_newer(
+    site: Site, folded: bool, backwards: bool, limit: int
+) -> None:
+    fill(site, 3, 1, value=lambda n: 100.0 + n)
+    if folded:
+        site.fold()
+    begin, every_s = (site.clock() - HOUR, -1) if backwards else (site.clock() - 2 * HOUR, 1)
+    fill(site, 80, every_s, begin=begin)
+    found = numbers(site.samples.recent(site.series(), limit))
+    buffered = list(range(80))[:: -1 if backwards else 1]
+    assert found == [*buffered, 100, 101, 102][-limit:]
+
+
 def test_since_gives_the_newest_where_more_was_missed(site: Site) -> None:
     fill(site, 30, 1)
     site.fold()
@@ -112,6 +128,15 @@ def test_an_export_of_many_pages_is_complete(site: Site, monkeypatch: pytest.Mon
     exported = list(site.samples.export(site.series(), 0, site.clock() + 1))
     assert len(exported) == 80
     assert [(sample.at, sample.id) for sample in exported] == sorted((sample.at, sample.id) for sample in exported)
+
+
+def test_more_single_samples_than_a_page_come_without_a_hole(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glance.ingest.history.PAGE", 7)
+    fill(site, 30, 1)
+    site.fold()
+    fill(site, 5, 1, begin=site.clock(), value=lambda n: 100.0 + n)
+    found = numbers(site.samples.between(site.series(), 0, site.clock() + 10, limit=33))
+    assert found == [*range(30), 100, 101, 102]
 
 
 def test_an_unknown_series_is_not_found(site: Site) -> None:
@@ -187,6 +212,28 @@ def test_an_hour_is_rolled_up_once_it_has_passed_and_again_for_what_comes_late(s
     assert max(point.high or 0 for point in chart.points) == 1000, "at once"
     site.fold()
     assert site.samples._samples.rollups([site.series()], 3600, 0, 10**10)[0].high == 1000
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_what_came_late_is_rolled_up_also_where_that_was_cut_short(
+    site: Site, crash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = site.clock() // HOUR * HOUR
+    fill(site, 10, 60, begin=hour)
+    site.clock.at = hour + HOUR + 130
+    site.roll()
+    site.put(reading("d", "s", 1000.0, at=hour + 30))
+    with monkeypatch.context() as patch, pytest.raises(Unavailable):
+        patch.setattr(site.ingest._upkeep._rollups, "roll_one", full_disk)
+        site.fold()
+    if crash:
+        site.reopen(crash=True)
+    site.fold()
+    assert site.samples._samples.rollups([site.series()], 3600, 0, 10**10)[0].high == 1000
+
+
+def full_disk(series: int, hour_s: int) -> None:
+    raise Unavailable("The disk is full.")
 
 
 def test_a_day_comes_from_five_minutes_and_a_month_from_hours(site: Site) -> None:

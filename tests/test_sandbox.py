@@ -5,10 +5,14 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import random
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +26,15 @@ from tests.waiting import until
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     made = Sandbox(wall_s=1.0)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Sandbox]:
+    """One that ends code early, for code that has to be ended."""
+    made = Sandbox(wall_s=0.3)
+    run(made, "return 1")
     yield made
     made.close()
 
@@ -269,27 +282,27 @@ def test_what_is_no_answer_is_a_fault_with_a_text(sandbox: Sandbox, code: str, k
         NATIVE + "os.write(1, b'\\0\\0\\1\\0{')\nos.read(0, 1)",
     ],
 )
-def test_code_that_does_not_end_is_ended(sandbox: Sandbox, code: str) -> None:
+def test_code_that_does_not_end_is_ended(hasty: Sandbox, code: str) -> None:
     began = time.monotonic()
-    assert ended(sandbox, code) == "The code ran longer than 1 s and was stopped."
+    assert ended(hasty, code) == "The code ran longer than 0.3 s and was stopped."
     assert time.monotonic() - began < 2.0
-    assert until(lambda: children(sandbox.pid) == [])
+    assert until(lambda: children(hasty.pid) == [])
 
 
-def test_the_log_of_code_that_was_ended_is_kept(sandbox: Sandbox) -> None:
+def test_the_log_of_code_that_was_ended_is_kept(hasty: Sandbox) -> None:
     with pytest.raises(CodeFailure) as caught:
-        run(sandbox, "log('as far as here')\nwhile True: pass")
+        run(hasty, "log('as far as here')\nwhile True: pass")
     assert caught.value.outcome.log == ["as far as here"]
     assert caught.value.kind == "timeout"
 
 
-def test_a_flood_of_requests_that_are_never_read_ends_too(sandbox: Sandbox) -> None:
+def test_a_flood_of_requests_that_are_never_read_ends_too(hasty: Sandbox) -> None:
     """The host's answers fill the pipe, because the code does not read them."""
     played = Host()
     played.text = "x" * 1_000_000
     wish = {"say": "fetch", "url": "http://x", "method": "GET", "binary": False}
     code = f"{NATIVE}while True: say({wish})"
-    assert "was stopped" in ended(sandbox, code, host=played)
+    assert "was stopped" in ended(hasty, code, host=played)
     assert len(played.wishes) <= conversation.MAX_FETCHES
 
 
@@ -345,6 +358,22 @@ def test_nothing_is_left_when_the_sandbox_closes_in_the_middle_of_a_run() -> Non
     with pytest.raises(CodeFailure, match="Glance is stopping"):
         run(small, "return 1")
     small.close()
+
+
+def test_nothing_is_left_when_glance_is_killed_in_the_middle_of_a_run() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from glance.sandbox.host import Sandbox\n"
+        "from glance.sandbox.selftest import NoCalls\n"
+        "box = Sandbox(); box.run('return 1', {}, NoCalls()); print(box.pid, flush=True)\n"
+        "box.run('while True: pass', {}, NoCalls())\n"
+    )
+    root = str(Path(inside.__file__).parents[2])
+    with subprocess.Popen([sys.executable, "-c", program, root], stdout=subprocess.PIPE) as glance:
+        assert glance.stdout is not None
+        zygote = int(glance.stdout.readline())
+        child = until(lambda: children(zygote))[0]
+        glance.kill()
+    until(lambda: not os.path.exists(f"/proc/{zygote}/exe") and not os.path.exists(f"/proc/{child}/exe"))
 
 
 def test_there_is_no_process_before_the_first_run() -> None:
@@ -449,6 +478,56 @@ def test_a_forged_message_ends_the_run(sandbox: Sandbox, forged: str) -> None:
     assert ended(sandbox, code, host=played) == "The code was stopped: it broke the rules of its pipe to Glance."
     assert played.wishes == []
     assert played.names == []
+
+
+def test_chance_never_makes_a_message_that_does_harm() -> None:
+    """Messages of random parts: each is understood or refused, and none is answered with anything but those two."""
+    chance = random.Random(4711)
+    parts: list[Callable[[], object]] = [
+        lambda: None, lambda: True, lambda: chance.randint(-9, 9), lambda: 1.5, lambda: "x" * chance.randint(0, 9), list,
+        lambda: {"a": 1}, lambda: "http://x", lambda: "GET", lambda: [1, "a"],
+    ]  # fmt: skip
+    words = [
+        "say",
+        "text",
+        "name",
+        "url",
+        "method",
+        "binary",
+        "data",
+        "kind",
+        "type",
+        "line",
+        "trace",
+        "json",
+        "x",
+        "auth",
+    ]
+    says = ["log", "credential", "fetch", "done", "failed", "unlocked", "exec", "", None, 1]
+    refused = understood = 0
+    for _ in range(3000):
+        message = {chance.choice(words): chance.choice(parts)() for _ in range(chance.randint(0, 5))}
+        message["say"] = chance.choice(says)
+        played = Host()
+        reading, writing = os.pipe()
+        back_reading, back_writing = os.pipe()
+        frames.send(writing, message)
+        os.close(writing)
+        pipes = conversation.Pipes(reading, back_writing)
+        pipes.deadline = time.monotonic() + 5
+        try:
+            conversation.Conversation(pipes, played).hold({})
+            understood += 1
+        except conversation.Ended:
+            understood += 1
+        except (frames.Forged, conversation.Unlocked):
+            refused += 1
+            assert played.wishes == []
+        finally:
+            for fd in (reading, back_reading, back_writing):
+                os.close(fd)
+    assert refused > 2000
+    assert understood > 0
 
 
 def test_a_message_that_claims_it_was_never_locked_gets_nothing(sandbox: Sandbox) -> None:

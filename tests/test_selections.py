@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from glance.errors import Invalid
+from glance.ingest.tracks import Latest
 from glance.mqtt.readings import DeviceInfo, Liveness, Outcome, SensorInfo
 from glance.series.words import charge_of, class_of, quality_of
 from glance.store.devices import Sensor
@@ -198,9 +199,7 @@ def sensor(name: str, **more: Any) -> Sensor:
     return Sensor(id=1, device="d", sensor=name, kind=more.pop("kind", "number"), first_at=0.0, **more)
 
 
-def latest(value: float | None) -> Any:
-    from glance.ingest.tracks import Latest
-
+def latest(value: float | None) -> Latest:
     return Latest(1, 1.0, 1.0, value, None)
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from jinja2 import TemplateSyntaxError, pass_context
@@ -74,6 +75,7 @@ class CardRenderer:
     """Renders cards; safe for several threads.
 
     `icon(name, cls)` draws an icon, `image_url(url)` gives the address of a picture on Glance's own route (None: no pictures),
+    `may_show(definition, widget, url)` tells which of them a definition that is not trusted may show (None: all).
     `helpers` are the names templates can call. `clock` gives Unix seconds, `base` is the path Glance is served under (GLANCE_PUBLIC_URL), without a trailing slash.
     """
 
@@ -85,7 +87,9 @@ class CardRenderer:
         clock: Callable[[], float] = time.time,
         base: str = "",
         has_icon: Callable[[str], bool] | None = None,
+        may_show: Callable[[Any, Widget, str], bool] | None = None,
     ) -> None:
+        self._may_show = may_show
         self._environments = {trusted: CardEnvironment(strict=not trusted) for trusted in (True, False)}
         self._base = base
         self._compiled: dict[tuple[str, str, bool], _Compiled] = {}
@@ -121,7 +125,7 @@ class CardRenderer:
         )
         parts: list[str] = []
         length = 0
-        drawing = use(Budget(MAX_TRUSTED_CPU_S if definition.trusted else MAX_CPU_S))
+        drawing = use(self._budget(definition, widget))
         try:
             for part in compiled.template.root_render_func(context):
                 length += len(part)
@@ -140,6 +144,13 @@ class CardRenderer:
         if refused:
             raise CardError(refused, 1)
         return Card(Markup(markup), said)
+
+    def _budget(self, definition: Drawable, widget: Widget) -> Budget:
+        """What this drawing may use up and show."""
+        may_show = self._may_show
+        if definition.trusted:
+            return Budget(MAX_TRUSTED_CPU_S)
+        return Budget(MAX_CPU_S, partial(may_show, definition, widget) if may_show else None)
 
     def check(self, definition: Drawable) -> tuple[int, str] | None:
         """The first fault of a definition's template as (line, sentence); None where it can be used."""

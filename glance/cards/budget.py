@@ -8,7 +8,7 @@ looks at is weighed before it runs, and what it made is counted after it; the cl
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -26,16 +26,24 @@ _ITEM_BYTES = 16
 _CLOCK_EVERY = 5_000
 
 
+# Whether a card may show the picture at an address.
+MayShow = Callable[[str], bool]
+
+
 class TooMuch(Exception):
     """A card that uses more than it may; the text says of what."""
 
 
 class Budget:
-    """What one rendering may still use; `cpu_s` is time of its own thread, so that other work does not count."""
+    """What one rendering may still use; `cpu_s` is time of its own thread, so that other work does not count.
 
-    __slots__ = ("_next_look", "_until", "made", "steps", "work_left", "written")
+    `may_show` says which pictures it may show, None = all.
+    """
 
-    def __init__(self, cpu_s: float = MAX_CPU_S) -> None:
+    __slots__ = ("_next_look", "_until", "made", "may_show", "steps", "work_left", "written")
+
+    def __init__(self, cpu_s: float = MAX_CPU_S, may_show: MayShow | None = None) -> None:
+        self.may_show = may_show
         self.steps = MAX_STEPS
         self.written = MAX_WRITTEN
         self.work_left = MAX_WORK

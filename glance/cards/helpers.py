@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from glance import formats, moments
 from glance.cards import bands, drawing, marks
+from glance.cards.budget import running
 from glance.cards.marks import Marks
 
 
@@ -31,6 +32,9 @@ def _picture(image_url: Callable[[str], str] | None) -> Callable[[Any], str]:
     def image(url: Any) -> str:
         found = marks.link(url)
         if not found or image_url is None or not found.lower().startswith(("http://", "https://")):
+            return ""
+        may_show = running().may_show
+        if may_show is not None and not may_show(found):
             return ""
         return image_url(found)
 

@@ -36,7 +36,7 @@ class Derivations:
         self._clock = clock
         self._lock = threading.RLock()
         self._all = {one.slug: Worked(one, formulas.parse(one.expression)) for one in rows.all()}
-        self._work = Work(self._known, ingest, hub, clock)
+        self._work = Work(self._known, self._describe, ingest, hub, clock)
 
     def start(self) -> None:
         """Start the thread."""

@@ -23,15 +23,26 @@ LISTEN_S = 1.0
 # A burst of readings is worked out once: at most so often.
 PAUSE_S = 0.2
 WINDOW_POINTS = 60
+# more digits than these are the arithmetic's, not the sensors'
+SIGNIFICANT = 9
 
 
 class Work:
-    """Listens to the inputs on the hub and stores the results; `known` gives every derived series by slug."""
+    """Listens to the inputs on the hub and stores the results.
+
+    `known` gives every derived series by slug, `describe` makes the sensor of one that has none (any more).
+    """
 
     def __init__(
-        self, known: Callable[[], Mapping[str, Worked]], ingest: Ingest, hub: Hub, clock: Callable[[], float]
+        self,
+        known: Callable[[], Mapping[str, Worked]],
+        describe: Callable[[DerivedSeries], None],
+        ingest: Ingest,
+        hub: Hub,
+        clock: Callable[[], float],
     ) -> None:
         self._known = known
+        self._describe = describe
         self._ingest = ingest
         self._clock = clock
         self._lock = threading.Lock()
@@ -166,10 +177,14 @@ class Work:
             self._say(slug, str(error))
             return
         self._say(slug, None)
+        if not isinstance(value, bool):
+            value = float(f"{value:.{SIGNIFICANT}g}")
         measured = [found.at for found in latest.values() if found.at is not None and not found.retained]
         at = now if is_new else max(measured, default=now)
         if is_new or self._is_later(slug, at, value):
             # of nothing but kept values comes another kept value: it fills the tile and is no sample
+            if self._ingest.devices.find(DEVICE, slug) is None:
+                self._describe(one.about)
             kind: SensorKind = "boolean" if isinstance(value, bool) else "number"
             reading = Reading(DEVICE, slug, value, kind, None, at, retained=not measured)
             self._ingest.take(Outcome(readings=(reading,), verdict="reading"))

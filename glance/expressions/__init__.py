@@ -96,8 +96,11 @@ def credentials_in(value: Any) -> set[str]:
         return {
             call.args[0].value
             for call in calls
-            if isinstance(call.node, nodes.Name) and call.node.name == "credential"
-            and call.args and isinstance(call.args[0], nodes.Const) and isinstance(call.args[0].value, str)
+            if isinstance(call.node, nodes.Name)
+            and call.node.name == "credential"
+            and call.args
+            and isinstance(call.args[0], nodes.Const)
+            and isinstance(call.args[0].value, str)
         }
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
     return {name for part in parts for name in credentials_in(part)}

@@ -268,7 +268,7 @@ class Ingest:
             if self._pending.is_full:
                 raise Unavailable("Too many readings wait to be stored already. Try again later.")
             before = self._intake.next_id
-            self._intake.take(Outcome(readings=tuple(readings)), False, self._clock())
+            self._intake.take(Outcome(readings=tuple(readings)), False, self._clock(), direct=True)
             count = self._intake.next_id - before
             waiter = self._pending.add_waiter()
             marks = self._intake.take_marks()
@@ -283,7 +283,7 @@ class Ingest:
     def take(self, outcome: Outcome) -> None:
         """Keep what Glance itself says, as if a device had said it; it is committed with the next batch, nobody waits."""
         with self.catalog.lock:
-            self._intake.take(outcome, False, self._clock())
+            self._intake.take(outcome, False, self._clock(), direct=True)
             marks = self._intake.take_marks()
         self._hub.mark_series(marks, listeners=not self._pending.eager)
 

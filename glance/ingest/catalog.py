@@ -34,6 +34,8 @@ class Catalog:
         self.by_key: dict[Key, Track] = {}
         self.bridges: dict[str, tuple[Presence, float]] = {}
         self.heard_at: dict[str, float] = {}
+        # the devices that were last heard by HTTP, a websocket or from Glance itself, so that no broker stands between
+        self.direct: set[str] = set()
         self.unsaved_devices: set[str] = set()
         self.unsaved_series: set[int] = set()
         self.changes = 0

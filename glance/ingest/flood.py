@@ -44,13 +44,13 @@ class FloodGuard:
         if count >= self.limits.devices:
             return self._refuse(now, counts, f"There are {count} devices already, which is the limit")
         if self._new_devices >= self.limits.new_devices:
-            return self._refuse(now, counts, f"More than {self.limits.new_devices} new devices appeared within a minute")
+            return self._refuse(
+                now, counts, f"More than {self.limits.new_devices} new devices appeared within a minute"
+            )
         self._new_devices += 1
         return True
 
-    def may_add_series(
-        self, count: int, of_device: int, device: str, now: float, counts: bool = True
-    ) -> bool:
+    def may_add_series(self, count: int, of_device: int, device: str, now: float, counts: bool = True) -> bool:
         """May one more sensor appear beside `count` others, `of_device` of them of the same device?"""
         self._turn(now)
         if of_device >= self.limits.per_device:

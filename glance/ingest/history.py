@@ -88,15 +88,14 @@ class History:
         """The newest samples by time, oldest first."""
         track = self._track(series)
         tail, marks = self._tail(track, limit)
-        if len(tail) >= limit and _ascending(tail) and not track.parts:
-            return tail[-limit:]
-        if limit <= KEPT_RECENT:
-            kept = track.folded
-            if kept is None or kept[0] != marks.folded_to:
-                kept = (marks.folded_to, self._samples.recent(track.ids, KEPT_RECENT, marks.folded_to))
-                track.folded = kept
-            folded = kept[1]
-        else:
+        kept = track.folded
+        if kept is None or kept[0] != marks.folded_to:
+            kept = (marks.folded_to, self._samples.recent(track.ids, KEPT_RECENT, marks.folded_to))
+            track.folded = kept
+        folded = kept[1]
+        if limit > KEPT_RECENT and (
+            len(tail) < limit or (folded and folded[-1].at > min(sample.at for sample in tail))
+        ):
             folded = self._samples.recent(track.ids, limit, marks.folded_to)
         return sorted([*folded, *tail], key=lambda sample: (sample.at, sample.id))[-limit:]
 
@@ -285,7 +284,3 @@ class History:
         tails = [each.tail for each in (track, *track.parts)]
         marks = self._marks()
         return [each for tail in tails for each in tail.numbers(marks.folded_to, begin_ms, end_ms)], marks
-
-
-def _ascending(samples: Sequence[Sample]) -> bool:
-    return all(before.at <= after.at for before, after in pairwise(samples))

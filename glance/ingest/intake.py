@@ -35,8 +35,8 @@ class Intake:
         taken, self.marks = self.marks, set()
         return taken
 
-    def take(self, outcome: Outcome, retained: bool, now: float) -> bool:
-        """Everything one message says; True where something of it has to be stored."""
+    def take(self, outcome: Outcome, retained: bool, now: float, *, direct: bool = False) -> bool:
+        """Everything one message says; True where something of it has to be stored. `direct` = it did not come by the broker."""
         catalog = self._catalog
         before = self.next_id, catalog.changes, len(catalog.unsaved_series)
         for rename in outcome.renamed:
@@ -55,12 +55,12 @@ class Intake:
         for said in outcome.liveness:
             self.marks.update(track.sensor.id for track in catalog.learn_liveness(said, now))
         for reading in outcome.readings:
-            self._read(reading, now)
+            self._read(reading, now, direct)
         for gone in outcome.removed:
             catalog.learn_removal(gone, now)
         return before != (self.next_id, catalog.changes, len(catalog.unsaved_series))
 
-    def _read(self, reading: Reading, now: float) -> None:
+    def _read(self, reading: Reading, now: float, direct: bool) -> None:
         track = self._catalog.by_key.get((reading.device, reading.sensor))
         if track is None or self._catalog.devices[track.sensor.device].ignored:
             device, sensor = _writable(reading.device), _writable(reading.sensor)
@@ -78,6 +78,10 @@ class Intake:
             self._keep(track, reading, value, text)
             return
         self._catalog.heard_at[track.sensor.device] = now
+        if direct:
+            self._catalog.direct.add(track.sensor.device)
+        else:
+            self._catalog.direct.discard(track.sensor.device)
         track.hear(now)
         if reading.repeat:
             self._revive(track, now)

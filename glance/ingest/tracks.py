@@ -6,8 +6,10 @@ import math
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import pairwise
 from statistics import median
 
 from glance.store.devices import Sensor
@@ -37,15 +39,19 @@ class Latest:
 
 
 class Tail:
-    """The unfolded samples of a series in the order of storing; compact, appended by one thread, read by any without a lock."""
+    """The unfolded samples of a series in the order of storing; compact, appended by one thread, read by any without a lock.
 
-    __slots__ = ("ids", "stamps", "texts", "values")
+    `in_order` = none of them is older than one stored before.
+    """
+
+    __slots__ = ("ids", "in_order", "stamps", "texts", "values")
 
     def __init__(self) -> None:
         self.ids = array("q")
         self.stamps = array("q")
         self.values = array("d")
         self.texts: dict[int, str] | None = None
+        self.in_order = True
 
     def append(self, number: int, ts_ms: int, value: float | None, text: str | None) -> None:
         """Add a sample; `values` grows last, so that its length tells readers what is complete."""
@@ -53,6 +59,8 @@ class Tail:
             if self.texts is None:
                 self.texts = {}
             self.texts[number] = text
+        if self.stamps and ts_ms < self.stamps[-1]:
+            self.in_order = False
         self.ids.append(number)
         self.stamps.append(ts_ms)
         self.values.append(math.nan if value is None else value)
@@ -62,21 +70,26 @@ class Tail:
         kept = Tail()
         begin = bisect_right(self.ids, last_id)
         kept.ids, kept.stamps, kept.values = self.ids[begin:], self.stamps[begin:], self.values[begin:]
+        kept.in_order = self.in_order or all(before <= after for before, after in pairwise(kept.stamps))
         if self.texts and kept.ids:
             kept.texts = {number: text for number, text in self.texts.items() if number > last_id} or None
         return kept
 
     def samples(self, series: int, last_id: int = 0, limit: int | None = None) -> Iterator[Sample]:
-        """The samples stored after `last_id` (the newest `limit` of them), in the order of storing."""
+        """The samples stored after `last_id` (the newest `limit` of them by time), in the order of storing."""
         end = len(self.values)
         begin = bisect_right(self.ids, last_id, 0, end)
-        if limit is not None:
-            begin = max(begin, end - limit)
+        turns: Iterable[int] = range(begin, end)
+        if limit is not None and end - begin > limit:
+            turns = turns[-limit:] if self.in_order else sorted(nlargest(limit, turns, key=self._age))
         texts = self.texts
-        for turn in range(begin, end):
+        for turn in turns:
             number, value = self.ids[turn], self.values[turn]
             text = texts.get(number) if texts else None
             yield Sample(number, series, self.stamps[turn] / 1000, None if value != value else value, text)
+
+    def _age(self, turn: int) -> tuple[int, int]:
+        return self.stamps[turn], turn
 
     def numbers(self, last_id: int, begin_ms: int, end_ms: int) -> list[tuple[int, float]]:
         """(Unix milliseconds, value) of the samples with a value in a stretch of time, stored after `last_id`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -77,6 +78,7 @@ class Upkeep:
         # what the decoder learned, handed over by the thread that uses it
         self.learned = self._stored_learned = state.get("decoder", "")
         self._recount: set[int] = set()
+        self._late: list[tuple[int, int]] = [(series, hour) for series, hour in json.loads(state.get("late", "[]"))]
         self._is_big = False
         self._between: Callable[[], None] = lambda: None
         self.unfolded = 0
@@ -107,7 +109,7 @@ class Upkeep:
     def fold(self) -> None:
         """Move the unfolded samples into the table that charts read, and note what else has changed since."""
         now, began = self._clock(), time.monotonic()
-        last, late = self._inbox.fold(self.marks.rolled_until_s, now)
+        last, self._late = self._inbox.fold(self.marks.rolled_until_s, now, self._late)
         self._folded_at = now
         if last:
             self.marks = replace(self.marks, folded_to=last)
@@ -119,8 +121,11 @@ class Upkeep:
                         track.tail = track.tail.after(last)
                         track.folded = None
             self.unfolded = sum(len(track.tail) for track in tracks)
-        for series, hour in late:
-            self._roll_late(series, hour)
+        if self._late:
+            for series, hour in self._late:
+                self._roll_late(series, hour)
+            self._inbox.put_state({"late": "[]"})
+            self._late = []
         self._is_big = self._rollups.used_bytes() > self._keeping.max_bytes
         self._note(now)
         log.debug("Folded up to %d in %.0f ms.", last, (time.monotonic() - began) * 1000)

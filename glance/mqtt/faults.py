@@ -11,6 +11,8 @@ from glance.mqtt.address import Address
 
 # CONNACK reason codes: MQTT 5, section 3.2.2.2; MQTT 3.1.1, section 3.2.2.3 (paho gives the former for both)
 PROTOCOL, CLIENT_ID, CREDENTIALS, FORBIDDEN, BUSY = 0x84, 0x85, 0x86, 0x87, 0x89
+# X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH (OpenSSL, x509_vfy.h)
+OTHER_NAME = (62, 64)
 TAKEN_OVER = 0x8E
 SHUTTING_DOWN = 0x8B
 
@@ -20,6 +22,11 @@ def of_error(error: BaseException, address: Address) -> str:
     at = address.shown
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = error.verify_message or "it is not trusted"
+        if error.verify_code in OTHER_NAME:
+            return (
+                f"The certificate of the broker at {at} was refused ({reason.rstrip('.')}). "
+                "Use the name that it is made out for in GLANCE_MQTT_URL."
+            )
         return f"The certificate of the broker at {at} was refused ({reason}). Name its issuer with ?ca=/path in GLANCE_MQTT_URL."
     if isinstance(error, ssl.SSLError):
         return f"The broker at {at} does not speak TLS on this port: use mqtt:// or its TLS port."

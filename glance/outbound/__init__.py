@@ -19,11 +19,23 @@ from glance.outbound.auth import Sessions
 from glance.outbound.client import MAX_BYTES, Client
 from glance.outbound.masking import Mask
 from glance.outbound.memory import Lanes
-from glance.outbound.rules import Bound, Rules
+from glance.outbound.rules import FREE, Bound, Rules
 from glance.outbound.send import Sender
 from glance.outbound.target import parse
 
-__all__ = ["MAX_BYTES", "Answer", "Bound", "Client", "Guard", "Mask", "Outbound", "Rules", "content_type_of", "lane"]
+__all__ = [
+    "FREE",
+    "MAX_BYTES",
+    "Answer",
+    "Bound",
+    "Client",
+    "Guard",
+    "Mask",
+    "Outbound",
+    "Rules",
+    "content_type_of",
+    "lane",
+]
 
 
 class Outbound:
@@ -56,7 +68,7 @@ class Outbound:
             deadline=deadline,
             secrets=tuple(secrets),
             now=now,
-            rules=rules or Rules(),
+            rules=rules or FREE,
         )
 
     def close(self) -> None:

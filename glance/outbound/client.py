@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from glance import guard
 from glance.errors import FetchError
 from glance.model import Exchange
 from glance.outbound.answer import Answer
@@ -91,7 +92,7 @@ class Client:
                 budget_s=budget_s,
                 max_bytes=MAX_BYTES if max_bytes is None else max_bytes,
                 bound=bound,
-                guard=self._rules.guard(target.port),
+                guard=self._rules.watch(target.port),
             )
             answer = self._authorised(ask, auth, follow_redirects)
             if expect_ok and not 200 <= answer.status < 300:
@@ -113,7 +114,9 @@ class Client:
             one.check(target)
         return filled(url, used, in_url), used
 
-    def _put_in(self, parts: tuple[Any, ...], target: Target, bound: tuple[Bound, ...]) -> tuple[Any, tuple[Bound, ...]]:
+    def _put_in(
+        self, parts: tuple[Any, ...], target: Target, bound: tuple[Bound, ...]
+    ) -> tuple[Any, tuple[Bound, ...]]:
         """Headers and login with their credentials; what only the login request carries is checked when that is sent."""
         headers, auth = parts
         if kind_of(auth) == "session":
@@ -138,6 +141,15 @@ class Client:
         kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
         data, heads = encoded_body(method, filled(body, used, in_body(kind)), filled(json, used), headers)
         return data, heads, _joined(bound, used)
+
+    def _check_named(self, ask: Ask) -> None:
+        """A Host header names another site of the same server, which needs the same agreement as one by its address."""
+        for name, value in ask.headers.items():
+            if name.lower() == "host" and value.lower() != ask.target.host_header:
+                host, _ = guard.url_host(value)
+                self._rules.check_host(host, ask.target.port)
+                for one in ask.bound:
+                    one.check_host(host, ask.target.port)
 
     def _checked(self, value: Any, target: Target) -> tuple[Bound, ...]:
         """The credentials in `value`; FetchError where one is not meant for the target."""
@@ -177,7 +189,7 @@ class Client:
                     headers=heads,
                     body=filled(body, used, in_body(kind)),
                     bound=_joined(in_address, used),
-                    guard=self._rules.guard(target.port),
+                    guard=self._rules.watch(target.port),
                 )
             )
             if not 200 <= answer.status < 400 and answer.status not in accept:
@@ -194,7 +206,7 @@ class Client:
             if not follow or answer.status not in _REDIRECTS or not location:
                 return answer
             ask = ask.redirected(answer.status, location, self.mask)
-            ask = replace(ask, guard=self._rules.guard(ask.target.port))
+            ask = replace(ask, guard=self._rules.watch(ask.target.port))
         raise FetchError(
             f"{ask.target.host} redirects more than {MAX_REDIRECTS} times; check the address.", kind="redirects"
         )
@@ -205,6 +217,7 @@ class Client:
         lane, host = ask.target.lane, ask.target.host
         try:
             self._rules.check(ask.target)
+            self._check_named(ask)
             with self._lanes.enter(lane, host, ask.deadline, ask.budget_s):
                 try:
                     answer = self._sender.send(ask)

@@ -31,7 +31,9 @@ class Mask:
         longest_first = sorted(forms, key=len, reverse=True)
         inside = sorted({form for secret in given for form in _inside_base64(secret)}, key=len, reverse=True)
         # What follows within the Base64 holds the end of the secret.
-        patterns = [_form(form) for form in longest_first] + [re.escape(form) + "[A-Za-z0-9+/_=-]{0,4}" for form in inside]
+        patterns = [_form(form) for form in longest_first] + [
+            re.escape(form) + "[A-Za-z0-9+/_=-]{0,4}" for form in inside
+        ]
         self._pattern = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
@@ -68,7 +70,12 @@ def _forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "replace")
     quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     forms = {secret, *quoted, *(_lower_escapes(one) for one in quoted)}
-    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret), escape(secret, False)}
+    forms |= {
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        escape(secret),
+        escape(secret, False),
+    }
     forms.add(base64.b64encode(raw).decode())
     if len(raw) >= _LEAST_INSIDE:
         forms |= {raw.hex(), raw.hex().upper()}

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from glance import guard
 from glance.errors import FetchError
-from glance.outbound.target import Target
+from glance.outbound.target import Target, parse
 
 Filling = Callable[[str], str]
 
@@ -31,9 +31,13 @@ class Bound:
 
     def check(self, target: Target) -> None:
         """FetchError where this credential is not meant for the target."""
-        if not guard.matches(self.hosts, host_of(target), target.port):
+        self.check_host(host_of(target), target.port)
+
+    def check_host(self, host: str, port: int | None) -> None:
+        """The same for a host and port."""
+        if not guard.matches(self.hosts, host, port):
             raise FetchError(
-                f"The credential “{self.name}” is for {', '.join(self.hosts)} only, and not for {host_of(target)}; "
+                f"The credential “{self.name}” is for {', '.join(self.hosts)} only, and not for {host}; "
                 "if it should go there, add the host under Settings, Credentials.",
                 kind="blocked",
             )
@@ -55,6 +59,10 @@ class Rules:
         """FetchError(kind="blocked") where the target's host was not agreed to."""
         self.check_host(host_of(target), target.port)
 
+    def check_url(self, url: str) -> None:
+        """The same for an address; FetchError also where it cannot be read."""
+        self.check(parse(url))
+
     def check_host(self, host: str, port: int | None) -> None:
         """The same for a host and port; a unix socket is `unix:/path`."""
         if self.hosts is None or guard.matches((*self.hosts, *self.typed), host, port):
@@ -65,7 +73,7 @@ class Rules:
             kind="blocked",
         )
 
-    def guard(self, port: int | None) -> guard.Guard:
+    def watch(self, port: int | None) -> guard.Guard:
         """What sees every address before Glance connects to it for this fetch."""
 
         def check(host: str, address: str) -> None:
@@ -84,7 +92,7 @@ class Rules:
     def permit(self, host: str, port: int | None) -> guard.Guard:
         """Check a host that is reached without HTTP, and give what must see its address; FetchError where it is refused."""
         self.check_host(host, port)
-        return self.guard(port)
+        return self.watch(port)
 
     def values(self) -> tuple[str, ...]:
         """The values of its credentials, to be hidden wherever they would be shown."""
@@ -96,6 +104,10 @@ class Rules:
             return ()
         text = "\0".join(_texts(value))
         return tuple(one for one in self.bound if one.mark in text)
+
+
+# What a fetch may do that nothing is said about: ask every host, and use no credential.
+FREE = Rules()
 
 
 def host_of(target: Target) -> str:

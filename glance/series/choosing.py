@@ -34,9 +34,10 @@ def items_of(catalog: Catalog, source: Mapping[str, Any]) -> list[Item]:
     select = source.get("select")
     if isinstance(select, Mapping):
         chosen = selected(catalog, select)
-        several = len({sensor.device for sensor, _ in chosen}) > 1
+        # one device that is asked for by name need not be named again
+        is_one = bool(_words(select.get("device"))) and len({sensor.device for sensor, _ in chosen}) == 1
         for sensor, device in chosen:
-            label = f"{device.title} {sensor.title}" if several else _upper_first(sensor.title)
+            label = _upper_first(sensor.title) if is_one else f"{device.title} {sensor.title}"
             found.setdefault((sensor.device, sensor.sensor), Item(sensor.device, sensor.sensor, label))
     return list(found.values())
 

@@ -28,7 +28,7 @@ STANDING_WORDS: Mapping[str, tuple[str, str]] = {
 DeviceStanding = Callable[[Device, float], tuple[Standing, float | None]]
 
 
-def rows_of(ingest: Ingest, lines: Sequence[Line], *, with_devices: bool) -> tuple[dict[str, Any], str]:
+def rows_of(ingest: Ingest, lines: Sequence[Line]) -> tuple[dict[str, Any], str]:
     """One row a sensor: `{columns, rows}`, and a version that changes with them."""
     rows = []
     for line in lines:
@@ -37,7 +37,7 @@ def rows_of(ingest: Ingest, lines: Sequence[Line], *, with_devices: bool) -> tup
         rows.append(
             {
                 "device": device.title if device else line.device,
-                "sensor": sensor.title if sensor and with_devices else line.label,
+                "sensor": line.label,
                 "value": shown_value(sensor, latest) if sensor and latest else None,
                 "unit": sensor.shown_unit if sensor else None,
                 "at": latest.at if latest else None,
@@ -45,7 +45,6 @@ def rows_of(ingest: Ingest, lines: Sequence[Line], *, with_devices: bool) -> tup
             }
         )
     columns = [
-        *([{"name": "device", "title": "Device"}] if with_devices else []),
         {"name": "sensor", "title": "Sensor"},
         {"name": "value", "title": "Value"},
         {"name": "unit", "title": "Unit"},

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 
 from glance import guard
 from glance.errors import FetchError
-from glance.outbound import Rules
+from glance.outbound import FREE
 
 DEFAULT_DEADLINE_S = 10.0
 MAX_DEADLINE_S = 30.0
@@ -109,7 +109,7 @@ class SourceIO:
     previous: Any = None
     folder: Path | None = None
     secrets: tuple[str, ...] = ()
-    permit: Callable[[str, int | None], guard.Guard] = Rules().permit
+    permit: Callable[[str, int | None], guard.Guard] = FREE.permit
     credential: Callable[[str], str] = _no_credential
     lent: Callable[[], tuple[str, ...]] = tuple
     notes: list[str] = field(default_factory=list)

@@ -63,7 +63,7 @@ class CodeKind(ModuleType):
     def __init__(self, runner: Runner) -> None:
         super().__init__(__name__, __doc__)
         self.KIND, self.FETCHES, self.PICKABLE, self.SCHEMA = KIND, FETCHES, PICKABLE, SCHEMA
-        self.deadline_s = deadline_s
+        self.deadline_s, self.lane = deadline_s, lane
         self._runner = runner
 
     def fetch(self, source: Mapping[str, Any], io: SourceIO) -> Any:
@@ -83,6 +83,11 @@ class CodeKind(ModuleType):
 def deadline_s(source: Mapping[str, Any]) -> float:
     """The cage's limit and a little more."""
     return WALL_S + SLACK_S
+
+
+def lane(source: Mapping[str, Any]) -> str:
+    """All code burdens one lane, so that endless loops take no threads from other sources."""
+    return "widget code"
 
 
 def fetch(source: Mapping[str, Any], io: SourceIO) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,23 +64,24 @@ class Inbox:
         self._texts[text] = (number, today)
         return number
 
-    def fold(self, rolled_until_s: int, at: float) -> tuple[int, list[tuple[int, int]]]:
-        """Move everything into `samples`, sorted, in one transaction.
+    def fold(
+        self, rolled_until_s: int, at: float, before: Sequence[tuple[int, int]] = ()
+    ) -> tuple[int, list[tuple[int, int]]]:
+        """Move everything into `samples`, sorted, in one transaction; `before` is what earlier calls found late and still is.
 
         Returns the last id moved (0 = there was nothing) and each (series, hour in Unix seconds) before `rolled_until_s` that
-        got samples late and has to be rolled up again.
+        got samples late and has to be rolled up again; it is kept as the state `late` until it is, also over a crash.
         """
         with self._db.write() as con:
             last, earliest = con.execute("SELECT MAX(id), MIN(ts) FROM inbox").fetchone()
             if last is None:
-                return 0, []
+                return 0, [*before]
             late: list[tuple[int, int]] = []
             if earliest < rolled_until_s * 1000:
                 found = con.execute(
                     "SELECT DISTINCT series, ts / 3600000 * 3600 FROM inbox WHERE ts < ?", (rolled_until_s * 1000,)
                 )
                 late = [(row[0], row[1]) for row in found]
-                con.executemany("INSERT OR IGNORE INTO late_hours (series, hour) VALUES (?, ?)", late)
             con.execute(
                 "INSERT OR IGNORE INTO samples (series, ts, id, value, text) "
                 "SELECT series, ts, id, value, text FROM inbox ORDER BY series, ts, id"
@@ -87,8 +89,8 @@ class Inbox:
             con.execute("INSERT INTO folds (last_id, min_ts, at) VALUES (?, ?, ?)", (last, earliest, at))
             with unzeroed(con):
                 con.execute("DELETE FROM inbox")
-            self.put_state({"folded_to": str(last)})
-        return int(last), late
+            self.put_state({"folded_to": str(last)} | ({"late": json.dumps([*before, *late])} if late else {}))
+        return int(last), [*before, *late]
 
     def seen(self) -> dict[int, int]:
         """The stored deliveries: message id -> hash."""

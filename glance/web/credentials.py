@@ -65,7 +65,9 @@ def store() -> Response:
         else:
             name = store_in.create(form.get("name"), form.get("value"), form.get("hosts", "")).name
     except (Conflict, Invalid) as error:
-        faults = error.errors if isinstance(error, Invalid) else [FieldError("name", "is taken already; replace that one")]
+        faults = (
+            error.errors if isinstance(error, Invalid) else [FieldError("name", "is taken already; replace that one")]
+        )
         return make_response(_page(faults), 422)
     try_again(users(runtime().definitions.all()).get(name, []))
     return _back()
@@ -80,9 +82,10 @@ def remove() -> Response:
 
 @blueprint.post("/settings/credentials/hosts")
 def agree() -> Response:
-    """Let a custom widget made here ask the hosts in `hosts`, and no others."""
+    """Let a custom widget made here ask the hosts in `hosts`, those in `also`, and no others."""
     slug, errors = request.form.get("slug", ""), list[FieldError]()
-    hosts = checked_hosts(request.form.get("hosts", ""), errors, any_host=True, needed=False)
+    wanted = f"{request.form.get('hosts', '')}, {request.form.get('also', '')}"
+    hosts = checked_hosts(wanted, errors, any_host=True, needed=False)
     if errors:
         return make_response(_page(fault_of=(slug, errors[0].message)), 422)
     try_again([runtime().definitions.agree(slug, hosts)])
@@ -104,7 +107,9 @@ def _page(errors: list[FieldError] | None = None, fault_of: tuple[str, str] = ("
         lines=[_line(one, by_name.get(one.name, [])) for one in found],
         replaced=replaced,
         own=_own_secrets(),
-        asking=[_asking(one, fault_of) for one in definitions if not one.trusted and one.kind not in ("static", "push")],
+        asking=[
+            _asking(one, fault_of) for one in definitions if not one.trusted and one.kind not in ("static", "push")
+        ],
         form=request.form,
         errors={error.field: error.message for error in errors or []},
         from_environment=bool(rt.settings.secret_key),

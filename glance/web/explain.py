@@ -36,6 +36,7 @@ def explain(widget_id: str) -> str:
         now=now,
         state=view.state,
         css_kind=definition.css_kind if definition else "table",
+        has_code=definition is not None and definition.kind == "code",
         body=_body(definition, widget, view),
         cache_header=cache_status(view, now) if view.has_data else "glance; fwd=miss",
     )

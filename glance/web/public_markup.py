@@ -112,7 +112,7 @@ class _Reader(HTMLParser):
         if self._skips:
             return
         if self._is_data:
-            self._parts.append(self._word(data).replace("</", "<\\/"))
+            self._parts.append(self._word(data).replace("<", "\\u003c"))
         else:
             self._parts.append(escape(self._word(data), quote=False))
 

@@ -15,11 +15,11 @@ from simple_websocket.ws import Server
 
 from glance.errors import NotFound
 from glance.live import PAGE, Mailbox
-from glance.model import Tail, Widget
+from glance.model import Widget
 from glance.runtime import Runtime
 from glance.web import door
 from glance.web.fragments import Fragments, Rendered, fragments, page_version
-from glance.web.patches import Change, changes
+from glance.web.held import Held
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +32,16 @@ BEAT, BEAT_S = '{"beat": true}', 5.0
 HELLO_S = 2.0
 # A burst of changes becomes one message: what comes within this time goes together; where all was quiet, hardly any of it.
 GATHER_S, AFTER_QUIET_S, QUIET_S = 0.005, 0.001, 0.1
-# One card is sent at most twenty times a second. Between two messages lies twice the time that drawing and sending one took,
-# so that a page costs a third of a core at most, however much comes.
+# One card is sent at most twenty times a second. Between two messages lies the time that drawing and sending one took, for each open
+# page: all pages together cost half a core at most, however much comes.
 PER_CARD_S = 0.048
-REST = 2
+REST = 1
 # Drawing many cards takes a while: the first of them are on their way meanwhile.
 AT_ONCE = 24
 # A page says when it has shown a message. At most so many are under way to it: a busy browser gets fewer and newer ones.
 UNDER_WAY = 2
 # One that says nothing for so long is told anyway: it may have lost its way of saying so.
 SHOWN_WITHIN_S = 3.0
-# A live chart has its newest points from tails; drawn from new ones altogether it costs the browser much, so one at a time and seldom.
-WHOLE_CHART_S, NEXT_CHART_S = 30.0, 0.5
 MAX_MESSAGE = 32 * 1024
 RESTARTING, REVOKED, GONE = 1012, 4403, 4404
 
@@ -98,21 +96,13 @@ class Talk:
         self._mailbox = mailbox
         self._slug = slug
         self._page = ""
-        self._sent: dict[str, str] = {}
-        # the drawings that the page holds, and the cards that it does not take changes of
-        self._held: dict[str, Rendered] = {}
-        self._whole: set[str] = set()
-        self._charted_at: dict[str, float] = {}
-        self._charts_waiting: set[str] = set()
-        self._next_chart_at = 0.0
+        self._held = Held()
         self._widgets: dict[str, Widget] = {}
         self._structure = -1
-        self._tails: dict[str, Tail] = {}
         self._told_at: dict[str, float] = {}
         self._told_last = 0.0
         self._rests_until = 0.0
         self._says_shown = False
-        self._takes_changes = False
         self._under_way = 0
         self._sent_at = 0.0
         self._beat_at = 0.0
@@ -136,7 +126,7 @@ class Talk:
             if not taken and not later:
                 self._beat()
                 # nothing else comes: a chart that waits for its turn gets it
-                self._mailbox.mark(self._charts_waiting)
+                self._mailbox.mark(self._held.waiting & self._mailbox.watched)
                 continue
             if taken:
                 time.sleep(GATHER_S if time.monotonic() - self._told_last < QUIET_S else AFTER_QUIET_S)
@@ -153,8 +143,7 @@ class Talk:
         """What the page has shown since: `+`, or `?<id>` for a card that it wants whole, as it is another one than was thought."""
         while self._says_shown and self._ws.connected and (said := self._ws.receive(timeout=0)) is not None:
             if isinstance(said, str) and said.startswith("?"):
-                self._sent.pop(said[1:], None)
-                self._whole.add(said[1:])
+                self._held.refused(said[1:])
                 self._mailbox.mark({said[1:]} & self._mailbox.watched)
             else:
                 self._under_way = max(0, self._under_way - 1)
@@ -164,6 +153,7 @@ class Talk:
         return self._must_show() or time.monotonic() < self._rests_until
 
     def _must_show(self) -> bool:
+        """Whether as much is under way to the page as may be."""
         return self._under_way >= UNDER_WAY and time.monotonic() - self._sent_at < SHOWN_WITHIN_S
 
     def _push(self, text: str) -> None:
@@ -198,7 +188,7 @@ class Talk:
             self._told_at.update(dict.fromkeys(due, ended))
             self._told_last = ended
             # what else runs on the machine is no work of this page
-            self._rests_until = ended + REST * (time.thread_time() - used_s)
+            self._rests_until = ended + REST * self._runtime.hub.open_pages() * (time.thread_time() - used_s)
         return later
 
     def _hear(self) -> None:
@@ -208,8 +198,8 @@ class Talk:
             hello = json.loads(text) if text else {}
             self._page = str(hello.get("page", ""))
             self._says_shown = hello.get("says_shown") is True
-            self._takes_changes = hello.get("takes_changes") is True
-            self._sent = {str(key): str(value) for key, value in dict(hello.get("have", {})).items()}
+            have = {str(key): str(value) for key, value in dict(hello.get("have", {})).items()}
+            self._held = Held(have, takes_changes=hello.get("takes_changes") is True)
         except (ValueError, TypeError, AttributeError):
             log.debug("A page of %s said something unreadable.", self._slug)
 
@@ -239,56 +229,11 @@ class Talk:
         return [self._widgets[widget_id] for widget_id in ids if widget_id in self._widgets]
 
     def _send(self, widgets: Iterable[Widget]) -> None:
-        """What the page does not have yet: changes of live cards and newest points in one message, whole cards in others."""
-        found = self._store.now_of(list(widgets))
-        whole: list[Rendered] = []
-        small: dict[str, list[object]] = {}
-        for card in found:
-            if self._sent.get(card.widget_id) == card.version:
-                self._held.setdefault(card.widget_id, card)
-                continue
-            change = self._change(card)
-            if change is not None:
-                small[card.widget_id] = [self._sent[card.widget_id], card.version, *change]
-            elif self._chart_waits(card):
-                continue
-            else:
-                whole.append(card)
-                self._tails.pop(card.widget_id, None)
-            self._sent[card.widget_id] = card.version
-            self._held[card.widget_id] = card
-        self._send_whole(whole)
-        self._send_small(small, found)
-
-    def _change(self, card: Rendered) -> tuple[int, list[Change]] | None:
-        """What changed on a live card since the page got it; None where it is to be sent whole."""
-        held = self._held.get(card.widget_id)
-        if (
-            held is None
-            or card.tail is not None
-            or not (self._takes_changes and card.is_live and held.is_live)
-            or card.widget_id in self._whole
-            or self._sent.get(card.widget_id) != held.version
-        ):
-            return None
-        return changes(held.bare(), card.bare())
-
-    def _chart_waits(self, card: Rendered) -> bool:
-        """Whether a chart that the page holds, and that lives by its tail, may be drawn anew a little later."""
-        held = self._held.get(card.widget_id)
-        now = time.monotonic()
-        if held is None or card.tail is None or not (card.is_live and held.is_live) or not self._takes_changes:
-            return False
-        if card.made_by != held.made_by:
-            return False
-        last = self._charted_at.setdefault(card.widget_id, now)
-        if now < max(self._next_chart_at, last + WHOLE_CHART_S):
-            self._charts_waiting.add(card.widget_id)
-            return True
-        self._charts_waiting.discard(card.widget_id)
-        self._charted_at[card.widget_id] = now
-        self._next_chart_at = now + NEXT_CHART_S
-        return False
+        """What the page does not have yet: whole cards, then changes of live cards and newest points in one message."""
+        news = self._held.news(self._store.now_of(list(widgets)))
+        self._send_whole(news.whole)
+        if news.tails or news.changes:
+            self._push(json.dumps(news.small(), separators=(",", ":")))
 
     def _send_whole(self, cards: Iterable[Rendered]) -> None:
         """Cards as fragments for htmx, in messages of at most 32 KB (one card may be longer)."""
@@ -304,21 +249,3 @@ class Talk:
             size += len(text)
         if batch:
             self._push(b"\n".join(batch).decode())
-
-    def _send_small(self, small: dict[str, list[object]], cards: Iterable[Rendered]) -> None:
-        """One message `{"tails": {id: {"at": …, "points": [[t, v] | null, …]}}, "cards": {id: [from, to, places, changes]}}`.
-
-        `tails` are the newest points of charts that are drawn already, `cards` the changes of cards (see glance/web/patches.py).
-        """
-        tails = {
-            card.widget_id: card.tail
-            for card in cards
-            if card.tail is not None and self._tails.get(card.widget_id) != card.tail
-        }
-        if not tails and not small:
-            return
-        told: dict[str, object] = {
-            "tails": {key: {"at": tail.at, "points": tail.points} for key, tail in tails.items()}
-        }
-        self._push(json.dumps(told | {"cards": small} if small else told, separators=(",", ":")))
-        self._tails.update(tails)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Look
+from tests.e2e.test_devices_pages import violations
 from tests.mosquitto import Mosquitto, Publisher
 from tests.page_site import Site
 from tests.waiting import until
@@ -123,7 +124,7 @@ def test_after_a_restart_the_history_is_there_and_live_again(home: Home, look: C
     for value in (20.1, 21.2, 22.3):
         home.send(temperature=value)
     page = look()
-    page.forgive = ["WebSocket", "ERR_CONNECTION", "Failed to load"]
+    page.forgive = ["WebSocket", "htmx:ws:error", "ERR_CONNECTION", "Failed to load"]
     page.open(f"{home.site.address}/d/home").connected()
     shows(page, chart, "22.3")
     until(lambda: home.site.runtime.ingest.health().stored >= 3)
@@ -202,3 +203,27 @@ def test_a_derived_value_is_made_with_the_form_and_shown_live(home: Home, look: 
     shows(page, stat, "9.26")
     home.send(humidity=80)
     shows(page, stat, "16.4")
+
+
+def test_the_pages_and_cards_are_free_of_barriers(home: Home, look: Callable[..., Look]) -> None:
+    home.add("room", "Kitchen", room="Kitchen")
+    home.add("batteries", "Batteries")
+    home.add("devices", "Devices")
+    home.follow("timeline", "States", {"device": "fridge", "sensor": "mode"}, {"device": "fridge", "sensor": "door"})
+    home.follow("gauge", "Mode", {"device": "fridge", "sensor": "mode"})
+    home.send("fridge", temperature=5.5, humidity=40, battery=9, door=True, mode="cooling")
+    home.send("cellar", temperature=12.5, battery=25)
+    until(lambda: home.site.runtime.devices.find("fridge", "mode"))
+    home.site.runtime.devices.change("fridge", {"own_room": "Kitchen"})
+    inputs = [{"name": "t", "device": "fridge", "sensor": "temperature"}]
+    home.site.runtime.derived.create({"title": "Fahrenheit", "expression": "c_to_f(t)", "inputs": inputs, "unit": "°F"})
+    page = look()
+    for path in ("/d/home", "/devices/derived", "/devices/derived/new", "/devices/derived/fahrenheit/edit"):
+        page.open(f"{home.site.address}{path}")
+        page.until("document.readyState === 'complete'")
+        if path == "/d/home":
+            page.connected()
+            page.until("document.querySelectorAll('.w[data-state=live]').length === 5")
+        assert violations(page) == [], path
+    small = look(viewport={"width": 390, "height": 800}).open(f"{home.site.address}/d/home").connected()
+    assert small.run("document.documentElement.scrollWidth") <= 390

@@ -33,7 +33,7 @@ def test_guests_see_a_live_page_until_it_is_taken_back(shared: Site, look: Calla
     guest.forgive.append(STATUS)
     shared.runtime.dashboards.update("home", {"is_public": False})
     shared.runtime.hub.mark_page("home")
-    guest.until("document.title.startsWith('Not here')")
+    guest.page.get_by_role("heading", name="There is nothing at this address").wait_for(timeout=5000)
     assert guest.page.context.cookies() == []
 
 

@@ -15,8 +15,7 @@ def read_sys(draft: Draft, levels: list[str]) -> None:
     if role(levels[-1]) != "sensor" or levels[-1] == "version":
         draft.says("meta", "The broker about itself: no reading.")
         return
-    known = draft.memory.devices.get("$SYS")
-    if known is None or known.info is None:
+    if not draft.knows("$SYS"):
         draft.device("$SYS", name="Broker", maker="Mosquitto")
     draft.reading("$SYS", clean("/".join(levels[1:])), draft.message.body.value, None, "number")
 

@@ -231,6 +231,13 @@ class Draft:
             self.bridged.append(Bridged(device, bridge))
         return device
 
+    def knows(self, device: str) -> bool:
+        """Whether a device was described already, and by one who knows no less of it than this message."""
+        known = self.memory.devices.get(self.memory.same.get(device, device))
+        if known is None or known.info is None:
+            return False
+        return known.info.ecosystem not in UNDECLARED or self.ecosystem in UNDECLARED
+
     def declare(self, info: SensorInfo, truth: dict[str, bool] | None = None) -> None:
         """Keep what is declared about a sensor; `truth` maps declared words to booleans. Said when it changed."""
         if self.dry is not None:
@@ -266,6 +273,8 @@ class Draft:
             verdict, sentence = self._summary()
         elif self.refused_at is not None and self.readings:
             sentence += CLOCK_OFF
+        if self.devices and self.ecosystem in UNDECLARED:
+            self.devices = [info for info in self.devices if self._has_something(info.device)]
         return Outcome(
             tuple(self.readings),
             tuple(self.devices),
@@ -278,6 +287,14 @@ class Draft:
             verdict,
             sentence,
         )
+
+    def _has_something(self, device: str) -> bool:
+        """Whether there is a sensor or a sign of life of a device; one that nothing can be shown of waits until there is."""
+        known = self.memory.known(device)
+        if known.sensors or any(said.subject == device for said in self.liveness):
+            return True
+        known.info = None
+        return False
 
     def _summary(self) -> tuple[Verdict, str]:
         count = len(self.readings)

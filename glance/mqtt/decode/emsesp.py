@@ -35,8 +35,7 @@ def read(draft: Draft, gateway: str, rest: list[str]) -> None:
         return
     whole = type(value) is dict
     device = clean("/".join((gateway, *(rest if whole else rest[:-1]))))
-    known = draft.memory.devices.get(draft.memory.same.get(device, device))
-    if known is None or known.info is None:
+    if not draft.knows(device):
         draft.device(device, name=device, via=gateway, bridge=gateway)
     if whole:
         leaves(draft, device, value, _unit)

@@ -52,8 +52,7 @@ def read(draft: Draft, node: str, component: str, name: str, part: str | None) -
     draft.ecosystem = ECOSYSTEM
     value: Any = draft.message.body.value
     device = draft.memory.same.get(node, node)
-    known = draft.memory.devices.get(device)
-    if known is None or known.info is None:
+    if not draft.knows(device):
         draft.device(node, name=label_of(node))
     if component in ("button", "datetime", "date", "time"):
         draft.says("meta", f"A {component} has no value to draw.")

@@ -46,8 +46,7 @@ def read(draft: Draft, levels: list[str]) -> None:
         draft.says("meta", "A setting, a name or a list of evcc: no reading.")
         return
     device = clean("/".join(levels[:take]))
-    known = draft.memory.devices.get(device)
-    if known is None or known.info is None:
+    if not draft.knows(device):
         draft.device(device, name="/".join(levels[1:take]), bridge="evcc")
     sensor = clean("/".join(rest))
     kind: SensorKind | None = "enum" if key in ("mode", "phaseAction", "pvAction", "chargerStatusReason") else None

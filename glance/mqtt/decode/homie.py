@@ -83,8 +83,7 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
     if len(rest) < 3:
         draft.says("meta", "Neither an attribute nor a property of Homie.")
         return
-    known = draft.memory.devices.get(draft.memory.same.get(device, device))
-    if known is None or known.info is None:
+    if not draft.knows(device):
         draft.device(device, name=rest[0])
     sensor = clean("/".join(rest[1:]))
     if rest[1] in SILENT_NODES or draft.message.body.form == "json":

@@ -48,7 +48,6 @@ def read(draft: Draft, levels: list[str]) -> None:
         draft.says("meta", "A text, a position or another packet without measurements.")
         return
     draft.time(fields.get("timestamp"))
-    known = draft.memory.devices.get(device)
-    if known is None or known.info is None:
+    if not draft.knows(device):
         draft.device(device, name=device)
     leaves(draft, device, payload, lambda key, _raw, _f: UNITS.get(key))

@@ -72,8 +72,7 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
     device = clean(f"{base}/{name}" if name == "dtu" or not own or not SERIAL.match(name) else name)
     if not own:
         device = clean(base)
-    known = draft.memory.devices.get(device)
-    if known is None or known.info is None:
+    if not draft.knows(device):
         draft.device(device, name=name if own else base, bridge=f"{base}/dtu" if own and name != "dtu" else None)
     sensor = clean("/".join(rest[1:] if own else rest))
     _read(draft, device, sensor, key)

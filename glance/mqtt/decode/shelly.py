@@ -87,8 +87,7 @@ def read_gen1(draft: Draft, device: str, rest: list[str]) -> None:
     if not rest or rest[-1] in META or device in ("announce", "command"):
         _announce(draft, device, body.value)
         return
-    known = draft.memory.devices.get(device)
-    if known is None or known.info is None:
+    if not draft.knows(device):
         device = draft.device(device, name=device, maker="Shelly")
     if rest == ["online"]:
         state = presence(str(body.value))
@@ -139,8 +138,7 @@ def read_gen2(draft: Draft, device: str, what: str, rest: list[str]) -> None:
     if what == "debug":
         draft.says("meta", "Log lines of the Shelly: no reading.")
         return
-    known = draft.memory.devices.get(draft.memory.same.get(device, device))
-    if known is None or known.info is None:
+    if not draft.knows(device):
         draft.device(device, name=label_of(device), maker="Shelly")
     if what == "online":
         state = presence(str(value))

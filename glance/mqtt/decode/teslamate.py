@@ -46,8 +46,7 @@ def read(draft: Draft, device: str, key: str) -> None:
         draft.says("declaration", "The car's name.")
         return
     if key == "healthy" or (key not in META and role(key) == "sensor" and body.form == "text"):
-        known = draft.memory.devices.get(device)
-        if known is None or known.info is None:
+        if not draft.knows(device):
             draft.device(device, name=device, maker="Tesla")
         draft.reading(device, clean(key), body.value, UNITS.get(key), KINDS.get(key))
         return

@@ -50,8 +50,7 @@ def read(draft: Draft, portal: str, rest: list[str]) -> None:
     if tail in ("ProductName", "CustomName"):
         draft.says("meta", "A name of one of the portal's services.")
         return
-    known = draft.memory.devices.get(portal)
-    if known is None or known.info is None:
+    if not draft.knows(portal):
         draft.device(portal, name=f"Victron {portal}", maker="Victron Energy")
     if type(raw) in (dict, list):
         draft.says("meta", "It holds no single value.")

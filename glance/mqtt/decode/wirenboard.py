@@ -39,8 +39,7 @@ def read(draft: Draft, device: str, rest: list[str]) -> None:
     elif rest[0] == "meta":
         _about_device(draft, device, rest[1:])
     elif len(rest) == 2:
-        known = draft.memory.devices.get(device)
-        if known is None or known.info is None:
+        if not draft.knows(device):
             draft.device(device, name=device)
         draft.reading(device, clean(rest[1]), draft.message.body.value)
     elif len(rest) > 2 and rest[2] == "meta":

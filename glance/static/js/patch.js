@@ -67,12 +67,15 @@ function placesOf(card) {
 
 function change(card, [from, to, places, changes]) {
   if (card.dataset.v !== from) return false;
-  const { nodes } = placesOf(card), at = card.dataset.at;
+  const at = card.dataset.at;
+  let { nodes } = placesOf(card);
+  // a script has put other words or elements in their places since
+  if (changes.some(([place]) => !nodes[place]?.isConnected)) { drawn.delete(card); ({ nodes } = placesOf(card)); }
   // These words are the script's own, made of the time beside them.
   const ours = text => text.parentNode?.closest('time')?.matches('[data-ago], [data-when], .w-age *');
   if (nodes.length !== places) return false;
-  const todo = changes.map(([place, fresh]) => [nodes[place], fresh]).filter(([node, fresh]) => node.isConnected || typeof fresh !== 'string');
-  for (const [node, fresh] of todo) {
+  for (const [place, fresh] of changes) {
+    const node = nodes[place];
     if (typeof fresh === 'string') { if (!ours(node)) word(node, fresh); continue; }
     for (const name in fresh) if (fresh[name] === null) node.removeAttribute(name); else node.setAttribute(name, fresh[name]);
   }

@@ -20,7 +20,10 @@ from glance.web.retrying import try_again
 
 TAG = "Credentials"
 NAME: schemas.Schema = {"type": "string", "minLength": 1, "maxLength": 60}
-VALUE: schemas.Schema = {"type": "string", "description": "At most 64 KB; a line break at its end is dropped. Never shown again."}
+VALUE: schemas.Schema = {
+    "type": "string",
+    "description": "At most 64 KB; a line break at its end is dropped. Never shown again.",
+}
 HOSTS: schemas.Schema = {
     "type": "array",
     "maxItems": guard.MAX_HOSTS,
@@ -49,7 +52,11 @@ AGREED: schemas.Schema = {
     "required": ["agreed", "waiting"],
     "properties": {
         "agreed": {"type": "array", "items": {"type": "string"}},
-        "waiting": {"type": "array", "items": {"type": "string"}, "description": "Named in its manifest, not agreed to."},
+        "waiting": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Named in its manifest, not agreed to.",
+        },
     },
 }
 ONE = ("The credential without its value.", SHOWN)
@@ -141,7 +148,9 @@ def delete_credential(name: str) -> Any:
     credentials.get(name)
     used = users(runtime().definitions.all()).get(name, [])
     if used and not flag("even_if_used"):
-        raise Conflict(f"It is used by {', '.join(sorted(one.name for one in used))}; with ?even_if_used=1 it goes all the same.")
+        raise Conflict(
+            f"It is used by {', '.join(sorted(one.name for one in used))}; with ?even_if_used=1 it goes all the same."
+        )
     credentials.delete(name)
     return None, 204
 

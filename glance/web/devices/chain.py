@@ -55,22 +55,22 @@ def chain(
     """The four links, from the broker to the value."""
     device = state.device
     return [
-        _broker_link(rt, state, now),
+        _broker_link(rt, device, now),
         _bridge_link(rt, device),
         _device_link(state, now),
         _sensor_link(selected, heard, now),
     ]
 
 
-def _broker_link(rt: Runtime, state: DeviceState, now: float) -> Link:
+def _broker_link(rt: Runtime, device: Device, now: float) -> Link:
     broker = states.broker(rt)
     if broker is None:
         return Link("Broker", "off", "off", "Glance runs without one")
     if broker.connected:
         return Link("Broker", "ok", "ok", f"{broker.address}, connected since {hour(broker.since, now)}")
-    fault = rt.standings.broker_fault(state.seen_at)
+    fault = rt.standings.broker_fault(device.id)
     if fault is None:
-        return Link("Broker", "off", "off", "Away, but this device does not need it: it spoke since, by HTTP")
+        return Link("Broker", "off", "off", "Away, but this device does not need it: it speaks by HTTP")
     return Link("Broker", "bad", "plug-off", fault)
 
 

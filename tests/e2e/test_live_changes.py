@@ -1,0 +1,96 @@
+"""Live cards are changed in place by few words, and always end on the newest value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.e2e.conftest import Look
+from tests.ingest_parts import reading
+from tests.page_site import Site
+
+HEAT = {"device": "stove", "sensor": "heat"}
+
+
+def follow(site: Site, slug: str) -> str:
+    source = {"kind": "series", "series": [HEAT], "range": "1h"}
+    return str(site.add(slug, slug.capitalize(), data_source=source).id)
+
+
+def send(site: Site, *values: float) -> None:
+    for value in values:
+        site.runtime.ingest.submit([reading("stove", "heat", value, unit="W")])
+
+
+def opened(site: Site, look: Callable[..., Look]) -> tuple[Look, list[dict[str, Any]], list[str]]:
+    """The page, the JSON that it is sent, and the cards that it is sent whole."""
+    page, told, whole = look(), list[dict[str, Any]](), list[str]()
+
+    def heard(text: str | bytes) -> None:
+        if str(text).startswith('{"tails"'):
+            told.append(json.loads(text))
+        if str(text).startswith("<article"):
+            whole.append(str(text))
+
+    page.page.on("websocket", lambda ws: ws.on("framereceived", heard))
+    page.open(f"{site.address}/d/home").connected()
+    return page, told, whole
+
+
+def shows(page: Look, widget: str, where: str, text: str) -> None:
+    page.until(
+        "([id, where, text]) => document.querySelector(`#w-${id} ${where}`)?.textContent === text",
+        [widget, where, text],
+    )
+
+
+def test_a_live_card_is_changed_in_place_without_being_sent_whole(site: Site, look: Callable[..., Look]) -> None:
+    stat, gauge = follow(site, "stat"), follow(site, "gauge")
+    send(site, 1, 2)
+    page, told, whole = opened(site, look)
+    page.run(
+        "id => { window.card = document.getElementById('w-' + id); window.number = card.querySelector('b'); }", stat
+    )
+    for value in (3, 4, 5):
+        send(site, value)
+        shows(page, stat, ".stat-val b", str(value))
+        shows(page, gauge, ".gauge-dial .vv", str(value))
+    assert whole == []
+    assert {stat, gauge} <= {widget for each in told for widget in each.get("cards", {})}
+    assert page.run("id => card.isConnected && card.querySelector('b') === number", stat)
+    shown = page.run("id => document.getElementById('w-' + id).dataset.v", stat)
+    assert shown == [each["cards"][stat][1] for each in told if stat in each.get("cards", {})][-1]
+
+
+def test_a_burst_ends_on_the_newest_value_and_the_small_line_follows(site: Site, look: Callable[..., Look]) -> None:
+    stat, chart = follow(site, "stat"), follow(site, "line-chart")
+    send(site, 1, 2)
+    page, _, _ = opened(site, look)
+    send(site, *range(100, 161))
+    shows(page, stat, ".stat-val b", "160")
+    shows(page, chart, ".legend .v", "160")
+    page.until("id => document.querySelector(`#w-${id} .spark`).ariaLabel.includes('160')", stat)
+
+
+def test_a_card_that_is_another_one_than_the_server_thinks_is_fetched_whole(
+    site: Site, look: Callable[..., Look]
+) -> None:
+    stat = follow(site, "stat")
+    send(site, 1, 2)
+    page, _, whole = opened(site, look)
+    page.run("id => document.querySelector(`#w-${id} .w-title`).append(document.createElement('i'))", stat)
+    send(site, 3)
+    shows(page, stat, ".stat-val b", "3")
+    assert len(whole) == 1
+    assert page.run("id => document.querySelector(`#w-${id} .w-title i`) === null", stat)
+
+
+def test_the_age_of_a_changed_card_begins_anew(site: Site, look: Callable[..., Look]) -> None:
+    stat = follow(site, "stat")
+    send(site, 1)
+    page, _, _ = opened(site, look)
+    page.until("id => document.querySelector(`#w-${id} .w-age time`).textContent === '1 s'", stat)
+    send(site, 2)
+    shows(page, stat, ".stat-val b", "2")
+    assert page.run("id => document.querySelector(`#w-${id} .w-age time`).textContent", stat) == "0 s"
