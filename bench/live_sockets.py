@@ -17,7 +17,8 @@ CROWD = 500
 CROWD_RATE = 5
 SERIES = 200
 PAGES = 5
-HOURLY, WARM, FAST, STEPS = 360_000, 80_000, 2000, 10
+# what is warmed up with is folded once, see glance/ingest/upkeep.py
+HOURLY, WARM, FAST, STEPS = 360_000, 120_000, 2000, 10
 SHOWN = ("stat",)
 
 

@@ -115,6 +115,7 @@ def test_actions_are_events_and_their_reset_is_nothing() -> None:
         ({"temperature": 20, "temperature_unit": "F"}, "°F"), ({"voltage": 3005}, "mV"), ({"voltage": 231}, "V"),
         ({"t": {"value": 3, "unit": "\u2126"}}, "Ω"), ({"t": {"value": 3, "unit": "\u03bcg/m3"}}, "µg/m³"), ({"l": {"value": 3, "unit": "lux"}}, "lx"),
         ({"hepa_a": 3}, None), ({"battery": 3.7}, None), ({"battery": 87}, "%"), ({"pm25 (µg/m³)": 3}, "µg/m³"),
+        ({"value": 5.3, "unit": "&deg;C"}, "°C"),
     ],
 )  # fmt: skip
 def test_units_come_from_a_sibling_a_suffix_or_a_name_and_are_never_guessed_for_temperature(

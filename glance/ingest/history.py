@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Literal
@@ -93,6 +93,13 @@ class History:
             kept = (marks.folded_to, self._samples.recent(track.ids, KEPT_RECENT, marks.folded_to))
             track.folded = kept
         folded = kept[1]
+        if (
+            len(tail) == limit
+            and track.tail.in_order
+            and not track.parts
+            and (not folded or folded[-1].at <= tail[0].at)
+        ):
+            return tail
         if limit > KEPT_RECENT and (
             len(tail) < limit or (folded and folded[-1].at > min(sample.at for sample in tail))
         ):

@@ -6,7 +6,7 @@ import math
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import pairwise
@@ -79,8 +79,8 @@ class Tail:
         """The samples stored after `last_id` (the newest `limit` of them by time), in the order of storing."""
         end = len(self.values)
         begin = bisect_right(self.ids, last_id, 0, end)
-        turns: Iterable[int] = range(begin, end)
-        if limit is not None and end - begin > limit:
+        turns: Sequence[int] = range(begin, end)
+        if limit is not None and len(turns) > limit:
             turns = turns[-limit:] if self.in_order else sorted(nlargest(limit, turns, key=self._age))
         texts = self.texts
         for turn in turns:

@@ -9,6 +9,7 @@ from functools import lru_cache
 SPELLINGS = {
     "c": "°C", "ºc": "°C", "℃": "°C", "degc": "°C", "deg c": "°C", "celsius": "°C", "° c": "°C", "°c": "°C", "cel": "°C",
     "f": "°F", "ºf": "°F", "℉": "°F", "degf": "°F", "deg f": "°F", "fahrenheit": "°F", "° f": "°F", "°f": "°F",
+    "&deg;c": "°C", "&deg;f": "°F", "&deg;": "°",
     "kelvin": "K", "lux": "lx", "lx": "lx", "deg": "°", "degrees": "°", "degree": "°", "ohm": "Ω", "ohms": "Ω",
     "percent": "%", "pct": "%", "kph": "km/h", "kmh": "km/h", "km_h": "km/h", "mi/h": "mph", "m_s": "m/s", "mps": "m/s",
     "hpa": "hPa", "kpa": "kPa", "pa": "Pa", "mbar": "mbar", "kwh": "kWh", "wh": "Wh", "mwh": "MWh", "dbm": "dBm",

@@ -104,9 +104,7 @@ def import_dashboard(body: dict[str, Any]) -> Any:
     return answer, status, headers
 
 
-def carry_out(
-    plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ()
-) -> tuple[Dashboard, list[Widget]]:
+def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ()) -> tuple[Dashboard, list[Widget]]:
     """The definitions first, which may ask those of the `agreed` hosts that they name, then the dashboard with its widgets in
     one transaction; undone where that fails.
 
