@@ -127,7 +127,7 @@ def test_the_printed_address_can_be_opened_on_this_computer(host: str, address: 
         listener.close()
 
 
-@pytest.mark.parametrize(("files", "connections", "sockets"), [(16384, 4096, 400), (1024, 384, 64), (256, 96, 16)])
+@pytest.mark.parametrize(("files", "connections", "sockets"), [(16384, 4096, 640), (1024, 384, 64), (256, 96, 16)])
 def test_connections_leave_room_for_the_files_of_the_rest(files: int, connections: int, sockets: int) -> None:
     limits = _limits(files)
     assert (limits.connections, limits.sockets) == (connections, sockets)

@@ -202,7 +202,9 @@ class Refresher:
         if not self._pool.submit(Job(run, overran, ready.deadline_s, ready.lane, urgent=True)):
             raise Unavailable("Glance is stopping.")
         answer = done.result(timeout=MAX_DEADLINE_S + 4 * GRACE_S)
-        return Trial(answer.data, answer.answer, answer.error, answer.took_s, answer.exchanges, answer.raw, answer.notes)
+        return Trial(
+            answer.data, answer.answer, answer.error, answer.took_s, answer.exchanges, answer.raw, answer.notes
+        )
 
     # Changing what is stored
 

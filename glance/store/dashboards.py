@@ -19,7 +19,17 @@ COLUMNS = (
     "id, slug, title, icon, position, is_default, is_template, is_public, settings, version, created_at, updated_at, "
     "public_address"
 )
-CHANGEABLE = ("title", "slug", "icon", "position", "is_default", "is_template", "is_public", "settings", "public_address")
+CHANGEABLE = (
+    "title",
+    "slug",
+    "icon",
+    "position",
+    "is_default",
+    "is_template",
+    "is_public",
+    "settings",
+    "public_address",
+)
 GRID_COLUMNS = 12
 MAX_ROW = 10_000
 PUBLIC_ADDRESS_BYTES = 12

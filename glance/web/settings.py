@@ -18,6 +18,7 @@ THEMES = (("auto", "Automatic"), ("light", "Light"), ("dark", "Dark"))
 YEAR_S = 365 * 86400
 MOST_SOURCES = 12
 
+
 @blueprint.get("/settings")
 def index() -> Response:
     """The first section."""

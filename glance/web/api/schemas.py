@@ -123,7 +123,10 @@ EXECUTE = body(
 PREFERENCES = body(
     {
         "theme": {"type": "string", "enum": ["auto", "light", "dark"]},
-        "code_enabled": {"type": "boolean", "description": "Whether widget code may run. Changing it needs the scope admin."},
+        "code_enabled": {
+            "type": "boolean",
+            "description": "Whether widget code may run. Changing it needs the scope admin.",
+        },
     }
 )
 
