@@ -262,7 +262,7 @@ class Ingest:
     def submit(self, readings: Sequence[Reading], wait_s: float = SUBMIT_WAIT_S) -> int:
         """Store readings that came by HTTP or websocket; returns how many, once they are committed.
 
-        Unavailable where they cannot be stored in time.
+        Unavailable where they are not committed in time; they are held and stored later, and the sentence says so.
         """
         with self.catalog.lock:
             if self._pending.is_full:
@@ -275,8 +275,10 @@ class Ingest:
         self._hub.mark_series(marks, listeners=not self._pending.eager)
         if not waiter.wait(wait_s):
             trouble = self._writer.trouble
+            why = f" {trouble.sentence.split(';')[0].rstrip('.')}." if trouble else ""
             raise Unavailable(
-                trouble.sentence if trouble else "The readings could not be stored in time. Try again later."
+                "The readings are held in memory and will be stored as soon as that is possible; sent again they would be "
+                f"stored twice.{why}"
             )
         return count
 

@@ -69,7 +69,7 @@ function paths(s, i) {
 
 function options(host, chart, span_s) {
   const font = '11px ' + getComputedStyle(document.body).fontFamily, unit = chart.series[0]?.unit, bars = Math.max(0, ...chart.series.map(s => s.bars || 0));
-  const mark = t => span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
+  const mark = t => span_s <= 600 ? hm(t) + ':' + two(new Date(t * 1000).getSeconds()) : span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
   const short = unit && /^[°%]/.test(unit) && chart.series.every(s => s.unit === unit) ? unit[0] : '';
   return {
     width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, 10, 0, 0],
@@ -102,9 +102,12 @@ function draw(host, { series = [] } = read(host)) {
     new ResizeObserver(() => host.clientWidth && chart.plot.setSize({ width: host.clientWidth, height: Math.max(10, host.clientHeight) })).observe(host);
   }
 }
-function label(span_s) { return span_s <= 172800 ? 'hours' : span_s <= 864000 ? 'days' : 'dates'; }
+function label(span_s) { return span_s <= 600 ? 'seconds' : span_s <= 172800 ? 'hours' : span_s <= 864000 ? 'days' : 'dates'; }
 
+// A script may run before the stylesheet is there: colours and fonts are read only once it is.
+const styled = () => getComputedStyle(document.documentElement).getPropertyValue('--ink') !== '';
 function all() {
+  if (!styled()) { addEventListener('load', all, { once: true }); return; }
   for (const [host, chart] of charts) if (!host.isConnected) { chart.plot.destroy(); charts.delete(host); }
   for (const host of document.querySelectorAll('[data-plot]')) if (!charts.has(host)) draw(host);
 }
