@@ -67,7 +67,7 @@ def touch(site: Site) -> int:
                 continue
             slug = "bench" if "custom-widgets" in rule else "stat" if "/widgets/new" in rule else "main"
             values = {"slug": slug, "widget_id": site.ids["main"][0], "key": "none", **assets}
-            path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match, known=values: known[match[1]], rule)
+            path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match, known=values: known.get(match[1], "none"), rule)
             status, _, body = wire.ask(site.glance.page(path))
             if status >= 500:
                 raise RuntimeError(f"GET {path} was answered with {status}: {body[:300]!r}")
