@@ -27,6 +27,8 @@ function read(host) {
 // All series on one axis of times; a time that one of them does not have is no gap in it (undefined), a null is.
 function columns(series) {
   const times = [...new Set(series.flatMap(s => s.points.map(p => p[0])))].sort((a, b) => a - b);
+  // uPlot gives a lone time an axis of its own making: it stands at the end of its last hour instead
+  if (times.length === 1) times.unshift(times[0] - 3600);
   const at = new Map(times.map((t, i) => [t, i]));
   return [times, ...series.map(s => {
     const column = new Array(times.length);
@@ -80,7 +82,7 @@ function options(host, chart, span_s) {
       { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, ts) => ts.map(mark) },
       { stroke: () => ink('--ink-3'), font, size: (_, marks) => Math.max(34, ...(marks ?? []).map(mark => 14 + 6.5 * mark.length)), gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : grouped(String(+v.toFixed(6)))) + short) },
     ],
-    series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: s.bars ? null : DASH[i % 4], points: { show: false }, spanGaps: !!s.steps, ...paths(s, i) }))],
+    series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: s.bars ? null : DASH[i % 4], points: { show: (plot, k) => plot.data[k].filter(v => v != null).length === 1, size: 6 }, spanGaps: !!s.steps, ...paths(s, i) }))],
     hooks: { setCursor: [() => chart.plot && tipFor(host, chart)], setSelect: [plot => { if (plot.select.width > 0) chart.zoomed = true; }] },
   };
 }
