@@ -411,6 +411,23 @@ def test_nothing_runs_where_a_layer_cannot_be_installed(monkeypatch: pytest.Monk
         small.close()
 
 
+def test_what_a_process_said_before_it_went_is_heard() -> None:
+    """It may be gone before it could be given its task."""
+    reading, writing = os.pipe()
+    task_reading, task_writing = os.pipe()
+    frames.send(writing, {"say": "unlocked", "text": "The kernel refuses."})
+    os.close(writing)
+    os.close(task_reading)
+    pipes = conversation.Pipes(reading, task_writing)
+    pipes.deadline = time.monotonic() + 5
+    with pytest.raises(conversation.Unlocked, match=r"The kernel refuses\."):
+        conversation.Conversation(pipes, Host()).hold({})
+    with pytest.raises(conversation.Ended):
+        conversation.Conversation(pipes, Host()).hold({})
+    os.close(reading)
+    os.close(task_writing)
+
+
 def test_nothing_runs_where_the_filter_lets_through_what_it_must_not(monkeypatch: pytest.MonkeyPatch) -> None:
     allow_all = "b'\\x06\\0\\0\\0\\0\\0\\xff\\x7f'"
     broken = host._COMMAND.replace(

@@ -93,7 +93,10 @@ class Pipes:
         os.set_blocking(write_fd, False)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Write a message; the other side may be slow, gone, or not reading at all."""
+        """Write a message; the other side may be slow, or not read at all. One that is gone is met by `receive`.
+
+        What it said before it went, such as that it could not be locked, is still in its pipe.
+        """
         left = memoryview(frames.encode(message))
         while left:
             self._wait(self._write_fd, select.POLLOUT)
@@ -102,7 +105,7 @@ class Pipes:
             except BlockingIOError:
                 continue
             except BrokenPipeError:
-                raise Ended from None
+                return
 
     def receive(self) -> dict[str, Any]:
         """Read a message; Forged where it is longer than any that is allowed, or no JSON object."""
