@@ -30,11 +30,16 @@ class Refused(RuntimeError):
 
 
 class Glance:
-    """`python app.py` on a folder of its own; keeps its port over restarts."""
+    """`python app.py` on a folder of its own; keeps its port over restarts.
 
-    def __init__(self, data: Path, mqtt_url: str = "off") -> None:
-        self._data = data
+    With `stored` the password is not given by the environment: `sign_in` chooses it on the first run, and it is kept hashed.
+    """
+
+    def __init__(self, data: Path, mqtt_url: str = "off", auth: str = "password", stored: bool = False) -> None:
+        self.data = data
         self._mqtt_url = mqtt_url
+        self._auth = auth
+        self._stored = stored
         self._child: Child | None = None
         self._password = secrets.token_urlsafe(12)
         self.token = secrets.token_urlsafe(24)
@@ -56,10 +61,11 @@ class Glance:
         """Start it and wait for its greeting."""
         env = {
             "GLANCE_PORT": str(self.port),
-            "GLANCE_DATA": str(self._data),
-            "GLANCE_PASSWORD": self._password,
+            "GLANCE_DATA": str(self.data),
+            "GLANCE_PASSWORD": "" if self._stored else self._password,
             "GLANCE_API_TOKEN": self.token,
             "GLANCE_MQTT_URL": self._mqtt_url,
+            "GLANCE_AUTH": self._auth,
             "GLANCE_LOG_LEVEL": "warning",
         }
         self._child = Child([sys.executable, "app.py"], env)
@@ -89,13 +95,13 @@ class Glance:
         return pss_mb(self.pid)
 
     def sign_in(self) -> None:
-        """Open a session with the password, as the login form does; the cookies go into `cookies`."""
+        """Open a session with the password, as the form of the login or of the first run does; the cookies go into `cookies`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_S)
         try:
             connection.request(
                 "POST",
-                "/login",
-                urlencode({"password": self._password, "next": "/"}),
+                "/setup" if self._stored else "/login",
+                urlencode({"password": self._password, "repeat": self._password, "next": "/"}),
                 {"Content-Type": "application/x-www-form-urlencoded", "Origin": self.base},
             )
             answer = connection.getresponse()
@@ -107,9 +113,13 @@ class Glance:
             raise RuntimeError(f"signing in was answered with {answer.status}")
         self.cookies = dict(line.split("=", 1) for line in found)
 
-    def page(self, path: str, fresh: bool = False) -> bytes:
-        """The request of a signed-in browser for a page."""
-        return request("GET", path, {**self.browser_headers(), **({"Connection": "close"} if fresh else {})})
+    def page(self, path: str, fresh: bool = False, bearer: str = "") -> bytes:
+        """The request of a signed-in browser for a page; with `bearer`, of a program with that token instead."""
+        headers = self.browser_headers()
+        if bearer:
+            headers = {**headers, "Authorization": f"Bearer {bearer}"}
+            del headers["Cookie"]
+        return request("GET", path, {**headers, **({"Connection": "close"} if fresh else {})})
 
     def browser_headers(self) -> dict[str, str]:
         """What a signed-in browser sends."""

@@ -22,10 +22,10 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") 
 
 
 class Wire:
-    """One connection to the server."""
+    """One connection to the server, from the address `source` where it is given."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self.sock = socket.create_connection((host, port), TIMEOUT_S)
+    def __init__(self, port: int, host: str = "127.0.0.1", source: str = "") -> None:
+        self.sock = socket.create_connection((host, port), TIMEOUT_S, (source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
 

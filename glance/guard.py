@@ -45,8 +45,10 @@ _NEVER = tuple(
         ("240.0.0.0/4", "a broadcast or reserved address"),
     )
 )
-_NAT64 = ip_network("64:ff9b::/96")
+# Where the last 32 bits are an IPv4 address: NAT64 (RFC 6052, and the networks' own of RFC 8215), IPv4-translated (RFC 2765).
+_EMBEDDING = tuple(ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96"))
 _COMPATIBLE = ip_network("::/96")
+_ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214: the third quarter of the address
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 # How the system's lookup also takes an IPv4 address: decimal, octal, hexadecimal, with fewer than four parts.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}")
@@ -289,6 +291,8 @@ def _forms(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]
     if isinstance(ip, IPv4Address):
         return
     inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-    if ip in _NAT64 or (ip in _COMPATIBLE and int(ip) > 1):
-        inner.append(IPv4Address(int(ip) & 0xFFFFFFFF))
+    number = int(ip)
+    is_embedded = any(ip in network for network in _EMBEDDING) or (number >> 32) & 0xFFFFFFFF in _ISATAP
+    if is_embedded or (ip in _COMPATIBLE and number > 1):
+        inner.append(IPv4Address(number & 0xFFFFFFFF))
     yield from (form for form in inner if form is not None)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 PAGE = "page:"
 SERIES = "series:"
+NEWCOMERS = "newcomers"
 WatchListener = Callable[[set[str]], None]
 
 
@@ -38,6 +39,10 @@ class Mailbox:
         """From now on hear of these series as `series:<id>`, and of no others."""
         before, self._heard = self._heard, frozenset(series)
         self._hub.relistened(self, before, self._heard)
+
+    def await_newcomers(self) -> None:
+        """From now on hear, as `newcomers`, that a device or sensor appeared or changed."""
+        self._hub.await_newcomers(self)
 
     @property
     def heard(self) -> frozenset[int]:
@@ -81,6 +86,7 @@ class Hub:
         self._listeners: dict[int, set[Mailbox]] = {}
         self._followers: dict[int, set[str]] = {}
         self._follows: dict[str, frozenset[int]] = {}
+        self._awaiting: set[Mailbox] = set()
         self._closed = False
         self.changes = 0
         self.on_watch: list[WatchListener] = []
@@ -143,6 +149,13 @@ class Hub:
         if followers:
             self.mark(followers)
 
+    def mark_newcomers(self) -> None:
+        """Devices or sensors appeared or changed: tell those whose selection they may fit."""
+        with self._lock:
+            boxes = list(self._awaiting)
+        for box in boxes:
+            box.mark([NEWCOMERS])
+
     def stir(self) -> None:
         """Wake every mailbox without a mark, so that each socket looks at once whether it may still be open."""
         with self._lock:
@@ -176,9 +189,15 @@ class Hub:
                 self._listeners.setdefault(each, set()).add(box)
             self._deafen(box, before - after)
 
+    def await_newcomers(self, box: Mailbox) -> None:
+        """A mailbox wants to hear of devices and sensors that appear."""
+        with self._lock:
+            self._awaiting.add(box)
+
     def leave(self, box: Mailbox) -> None:
         """A mailbox closed."""
         with self._lock:
+            self._awaiting.discard(box)
             self._deafen(box, box.heard)
             if box in self._boxes:
                 self._boxes.discard(box)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 State = Literal["live", "fresh", "refreshing", "stale", "error", "offline", "empty", "loading"]
+Away = Literal["offline", "asleep", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ class Tail:
 class Look:
     """What a widget that is never fetched shows: data in its shape, age, state and why.
 
-    `stale_at` is when a live one turns stale (Unix seconds); `version` changes with everything but the tail.
+    `stale_at` is when a live one turns stale (Unix seconds); `version` changes with everything but the tail. `away` says of an
+    offline one how its device is away.
     """
 
     data: Any
@@ -127,6 +129,7 @@ class Look:
     sentence: str | None
     version: str
     tail: Tail | None = None
+    away: Away | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class View:
     """What a card shows: data, its age, its state, and the sentence for a note.
 
     `stale` is what the API says: past its time, or the last try failed. `sentence` says what an empty card waits for, or why a
-    value of a device is not live. `tail` is what a chart's newest points are, beside `version`.
+    value of a device is not live; `away` how its device is away, where the state is offline. `tail` is what a chart's newest points are, beside `version`.
     `has_data` tells a stored null from nothing. `at` is when the data was fetched (None = no age, e.g. static).
     `ttl_s` 0 = fetched on view only, None = never expires. `version` changes whenever the rendered card would.
     """
@@ -152,6 +155,7 @@ class View:
     stale: bool = False
     sentence: str | None = None
     tail: Tail | None = None
+    away: Away | None = None
 
 
 @dataclass(frozen=True, slots=True)

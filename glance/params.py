@@ -78,7 +78,7 @@ def parse(
     ]
     if errors:
         raise Invalid(_summary(errors), errors)
-    return filled
+    return dict(schemas.whole_numbers(whole, filled))
 
 
 def _summary(errors: list[FieldError]) -> str:

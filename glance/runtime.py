@@ -6,10 +6,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from glance import fetching, sources
-from glance.broker import EmbeddedBroker
 from glance.cards import CardRenderer
 from glance.config import Settings
 from glance.credentials import Credentials
@@ -44,7 +44,16 @@ from glance.store.tokens import Tokens
 from glance.store.widgets import Widgets
 from glance.widget_code import WidgetCode
 
+if TYPE_CHECKING:
+    from glance.broker import EmbeddedBroker
+
 log = logging.getLogger(__name__)
+
+
+def _broker() -> EmbeddedBroker:
+    from glance.broker import EmbeddedBroker  # late: for trying out, no start at home needs it
+
+    return EmbeddedBroker()
 
 
 def _may_show(definition: Definition, widget: Widget, url: str) -> bool:
@@ -127,7 +136,7 @@ class Runtime:
         self.devices = self.ingest.devices
         self.samples = self.ingest.samples
         self.asked = RefreshRequests(self._refresh)
-        self.broker = EmbeddedBroker() if settings.mqtt_url == "embedded" else None
+        self.broker = _broker() if settings.mqtt_url == "embedded" else None
         self.mqtt = self._mqtt_client()
         self.standings = Standings(self.ingest, lambda: self.mqtt.state if self.mqtt is not None else None)
         self.series = Series(
@@ -138,6 +147,7 @@ class Runtime:
             self.standings.of_device,
             self.hub,
             lambda: self.mqtt is not None and self.mqtt.state.connected,
+            self.standings.broker_fault,
         )
         self.refresher.look_with("series", self.series)
         self.derived = Derivations(DerivedRows(self.db), self.ingest, self.hub, clock)

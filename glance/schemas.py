@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
+
+from glance import patterns
+from glance.schema_work import TooMuch, counted, counting
 
 Fault = tuple[str, str]
 TYPES = {
@@ -33,11 +35,29 @@ _NAMING = ("properties", "patternProperties", "dependentSchemas", "dependentRequ
 def faults(schema: Mapping[str, Any], value: Any) -> list[Fault]:
     """What does not fit, as (dotted path, sentence without subject); empty where everything does."""
     found: list[Fault] = []
-    for error in _validator(json.dumps(schema, sort_keys=True)).iter_errors(value):
-        found.extend(_say(error))
-        if len(found) >= MAX_FAULTS:
-            break
+    try:
+        with counting():
+            for error in _validator(json.dumps(schema, sort_keys=True)).iter_errors(value):
+                found.extend(_say(error))
+                if len(found) >= MAX_FAULTS:
+                    break
+    except TooMuch as error:
+        found.append(("", str(error)))
     return found
+
+
+def whole_numbers(schema: Any, value: Any) -> Any:
+    """A value that fits the schema, with each 2.0 as 2 where the schema asks for an integer: to JSON Schema both are one."""
+    if not isinstance(schema, Mapping):
+        return value
+    if isinstance(value, Mapping):
+        fields = schema.get("properties") or {}
+        return {name: whole_numbers(fields.get(name), part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(schema.get("items"), part) for part in value]
+    kinds = schema.get("type")
+    wanted = kinds == "integer" or (isinstance(kinds, list) and "integer" in kinds and "number" not in kinds)
+    return int(value) if wanted and isinstance(value, float) and value.is_integer() else value
 
 
 def schema_fault(schema: Mapping[str, Any]) -> Fault | None:
@@ -52,7 +72,7 @@ def schema_fault(schema: Mapping[str, Any]) -> Fault | None:
 
 
 def endless_pattern(schema: Any, place: tuple[Any, ...] = ()) -> Fault | None:
-    """The first pattern that repeats a repeating group without limit: on the wrong text it would take for ever."""
+    """The first pattern that can match one text in too many ways: on the wrong text it would take for ever."""
     if isinstance(schema, list):
         parts: Iterable[tuple[Any, Any]] = enumerate(schema)
     elif isinstance(schema, Mapping):
@@ -60,37 +80,16 @@ def endless_pattern(schema: Any, place: tuple[Any, ...] = ()) -> Fault | None:
     else:
         return None
     for key, part in parts:
-        if key == "pattern" and isinstance(part, str) and _nests_repeats(part):
-            return _path(
-                (*place, key)
-            ), "repeats a group that itself repeats without limit; on the wrong text it would take for ever"
+        named = part if key == "patternProperties" and isinstance(part, Mapping) else ()
+        for pattern in [part] if key == "pattern" and isinstance(part, str) else named:
+            if patterns.is_endless(str(pattern)):
+                return _path(
+                    (*place, key)
+                ), "can match one text in too many ways; on the wrong text it would take for ever"
         found = endless_pattern(part, (*place, key))
         if found:
             return found
     return None
-
-
-def _nests_repeats(pattern: str) -> bool:
-    try:
-        return _repeats_within(_parser.parse(pattern), False)
-    except re.error:
-        return False
-
-
-def _repeats_within(nodes: Any, inside: bool) -> bool:
-    """Whether an unlimited repeat stands inside another one."""
-    for kind, details in nodes:
-        many = str(kind) in ("MAX_REPEAT", "MIN_REPEAT") and details[1] is _parser.MAXREPEAT
-        if many and inside:
-            return True
-        parts = details if isinstance(details, tuple) else (details,)
-        for part in parts:
-            groups = part if isinstance(part, list) else [part]
-            if any(
-                isinstance(group, _parser.SubPattern) and _repeats_within(group, inside or many) for group in groups
-            ):
-                return True
-    return False
 
 
 def _reference(schema: Any, place: tuple[Any, ...], *, names: bool = False) -> Fault | None:
@@ -139,7 +138,7 @@ def _validator(schema_text: str) -> Any:
     for name, fits in FORMATS.items():
         checker.checks(name)(lambda value, fits=fits: not isinstance(value, str) or fits(value))
     # An empty registry: nothing is ever fetched for a schema.
-    return Draft202012Validator(json.loads(schema_text), format_checker=checker, registry=Registry())
+    return counted(Draft202012Validator)(json.loads(schema_text), format_checker=checker, registry=Registry())
 
 
 def _is_url(text: str) -> bool:

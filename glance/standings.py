@@ -56,7 +56,8 @@ class Standings:
         """What is wrong with the connection, for the values of a device; None where it does not matter, because what the device
         sent last came by HTTP or websocket."""
         now = self._broker()
-        if now is None or now.connected or device_id in self._ingest.catalog.direct:
+        device = self._ingest.catalog.devices.get(device_id)
+        if now is None or now.connected or (device is not None and device.direct):
             return None
         return now.sentence or f"The connection to the broker at {now.address} is being made."
 

@@ -90,6 +90,7 @@ def of_look(widget: Widget, look: Look) -> View:
         stale=look.has_data and look.state != "live",
         sentence=look.sentence,
         tail=look.tail,
+        away=look.away,
     )
 
 

@@ -37,6 +37,9 @@ class Native:
             return Outcome(verdict="unreadable", sentence="This is not the native form.")
         return Outcome(readings=(found,), verdict="reading", sentence="One reading.", ecosystem="native")
 
+    def due(self, now: float) -> Outcome | None:
+        return None
+
     def snapshot(self) -> str:
         return self.learned
 
@@ -129,7 +132,9 @@ class Site:
 
     def prune(self) -> None:
         assert self.ingest.flush()
-        self.ingest._upkeep.prune()
+        upkeep = self.ingest._upkeep
+        upkeep.letting_go.prune(upkeep.marks.rolled_until_s)
+        upkeep.letting_go.shrink()
 
     def count(self, table: str) -> int:
         with self.db.read() as con:

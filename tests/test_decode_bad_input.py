@@ -86,7 +86,7 @@ def test_ten_thousand_topics_leave_the_memory_bounded(monkeypatch: pytest.Monkey
     decoder = Decoder(UTC)
     for i in range(10_000):
         say(decoder, f"zigbee2mqtt/n{i}", '{"t": 1}')
-    kept = decoder._memory
+    kept = decoder._loaded()._memory
     assert (len(kept.series), len(kept.devices), len(kept.same)) == (500, 300, 400)
 
 

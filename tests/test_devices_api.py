@@ -354,3 +354,37 @@ def test_deleting_a_widget_ends_its_samples_but_not_the_history(site: Site) -> N
     assert site.delete(f"/api/widgets/{made['id']}").status_code == 204
     problem(site.get(f"/api/dashboards/home/widgets/{made['id']}/samples"), 404)
     assert site.get("/api/devices/house/sensors/temperature/history").json["points"]
+
+
+def test_a_sensor_is_said_to_be_a_counter_by_hand(site: Site) -> None:
+    send(site, "meter", pulses=10)
+    send(site, "meter", pulses=14)
+    path = "/api/devices/meter/sensors/pulses"
+    assert site.get("/api/devices/meter/sensors").json[0]["state_class"] is None
+    assert site.patch(path, {"state_class": "total_increasing"}).json["state_class"] == "total_increasing"
+    assert site.runtime.devices.sensor("meter", "pulses").is_counter
+    assert site.patch(path, {"state_class": "measurement"}).json["state_class"] == "measurement"
+    assert not site.runtime.devices.sensor("meter", "pulses").is_counter
+    assert fields(site.patch(path, {"state_class": "often"})) == {"state_class"}
+    assert site.patch(path, {"state_class": None}).json["state_class"] is None
+
+
+def test_a_name_and_a_room_in_a_body_are_taken(site: Site) -> None:
+    body = {"device_id": "gh-1", "name": "Greenhouse", "room": "Garden", "sensor_type": "humidity", "value": 50}
+    assert site.post("/api/readings", body).json == {"stored": 1, "ignored": 0}
+    device = site.get("/api/devices/gh-1").json
+    assert (device["name"], device["own_name"], device["room"]) == ("Greenhouse", "Greenhouse", "Garden")
+    # without them nothing is taken back, and what the owner said wins
+    site.patch("/api/devices/gh-1", {"name": "Glass house"})
+    site.post("/api/readings", {"device_id": "gh-1", "readings": [{"sensor_type": "humidity", "value": 51}]})
+    device = site.get("/api/devices/gh-1").json
+    assert (device["name"], device["own_name"], device["room"]) == ("Glass house", "Greenhouse", "Garden")
+
+
+@pytest.mark.parametrize("wrong", [{"name": 5}, {"room": ["a"]}, {"name": "x" * 400}, {"name": "  "}])
+def test_a_name_that_is_none_keeps_no_reading_out(site: Site, wrong: dict[str, Any]) -> None:
+    body = {"device_id": "gh-1", "sensor_type": "humidity", "value": 50, **wrong}
+    assert site.post("/api/readings", body).status_code == 200
+    device = site.get("/api/devices/gh-1").json
+    assert len(device["name"]) <= 128
+    assert device["room"] is None

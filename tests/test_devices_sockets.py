@@ -15,6 +15,7 @@ from glance.config import Settings
 from glance.mqtt.readings import Reading
 from glance.runtime import Runtime
 from glance.serve import Gate, listen
+from glance.web import following
 from glance.web.application import create_app
 from tests.serving import Client as RawClient
 from tests.waiting import until
@@ -173,6 +174,26 @@ def test_a_sensor_that_was_never_seen_is_followed_once_it_speaks(house: House) -
     until(lambda: house.followers() == 1)
     house.send(1008, sensor="pressure")
     assert take(client, 1)[0]["value"] == 1008
+    client.close()
+
+
+def test_a_sensor_that_joins_a_selection_is_followed_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOOK_S", 600.0)
+    house.send(20)
+    source = {"kind": "series", "select": {"unit": "°C"}}
+    house.runtime.dashboards.create("Home", slug="home")
+    widget = house.runtime.placing.add("home", "table", "Warmth", {"data_source": source})
+    client = house.open(f"/ws/widgets/{widget.id}")
+    until(lambda: house.followers() == 1)
+    house.send(4, sensor="fridge")
+    (frame,) = take(client, 1)
+    assert (frame["value"], frame["series"]) == (4, "house/fridge")
+    # the owner hides it: nothing more of it comes, and again once it is shown
+    house.runtime.devices.change_sensor("house", "fridge", {"own_hidden": True})
+    house.runtime.series.changed()
+    house.send(5, sensor="fridge")
+    house.send(21)
+    assert take(client, 1)[0]["value"] == 21
     client.close()
 
 

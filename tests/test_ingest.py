@@ -12,7 +12,7 @@ import pytest
 
 from glance.errors import Conflict, Invalid, NotFound, Unavailable
 from glance.ingest import Delivery, Ingest
-from glance.ingest.counters import per_bucket, rises
+from glance.ingest.counters import growth
 from glance.ingest.deliveries import Receipt
 from glance.ingest.flood import Limits
 from glance.ingest.liveness import standing
@@ -620,8 +620,14 @@ def test_merging_devices_reads_their_sensors_together_and_can_be_undone(site: Si
         site.fold()
         site.reopen()
     site.devices.separate("new")
-    assert values(site, "new") == [2.0]
-    assert values(site, "old") == [1.0, 3.0], "what came while they were one stays with the other"
+    for _ in range(2):
+        assert values(site, "new") == [2.0, 3.0], "what it sent while they were one is its own too"
+        assert values(site, "old") == [1.0]
+        assert [sensor.sensor for sensor in site.devices.sensors("new")] == ["later", "only new", "s"]
+        assert [sensor.sensor for sensor in site.devices.sensors("old")] == ["only old", "s"]
+        newest = [site.samples.latest(site.series(each)) for each in ("old", "new")]
+        assert [each.value for each in newest if each] == [1.0, 3.0], "neither shows the value of the other"
+        site.reopen()
     with pytest.raises(NotFound):
         site.devices.separate("new")
     with pytest.raises(Conflict):
@@ -638,7 +644,8 @@ def test_merging_two_sensors(site: Site) -> None:
     part = site.ingest.catalog.tracks_of("b")[0].parts[0]
     assert site.devices.separate_sensor(part.sensor.id).sensor == "temp"
     site.put(reading("a", "temp", 4.0))
-    assert values(site, "a", "temp") == [1.0, 4.0]
+    assert values(site, "a", "temp") == [1.0, 3.0, 4.0]
+    assert values(site, "b", "temperature") == [2.0]
     with pytest.raises(NotFound):
         site.devices.separate_sensor(part.sensor.id)
 
@@ -759,6 +766,14 @@ def test_a_device_with_too_many_sensors_and_too_many_series_are_bounded(site: Si
     assert len(site.devices.sensors("e")) == 10
 
 
+def test_a_device_that_is_described_may_have_hundreds_of_sensors(site: Site) -> None:
+    for device, ecosystem in (("pump", "ems-esp"), ("vague", "json")):
+        readings = [reading(device, f"s{number}", 1.0) for number in range(200)]
+        site.put(*readings, devices=(DeviceInfo(device, ecosystem=ecosystem),))
+    site.ingest.take(Outcome(readings=tuple(reading("web", f"s{number}", 1.0) for number in range(200))))
+    assert [len(site.devices.sensors(name)) for name in ("pump", "vague", "web")] == [200, 60, 200]
+
+
 # Messages
 
 
@@ -784,21 +799,18 @@ def test_the_last_messages_are_kept_with_why_they_were_understood(site: Site) ->
 
 
 def test_a_counter_grows_by_differences_and_starts_anew_after_a_reset() -> None:
-    assert rises([(1, 10.0), (2, 12.0), (3, 1.0), (4, 2.0)], 9.0) == [(1, 1.0), (2, 2.0), (3, 1.0), (4, 1.0)]
-    assert rises([(1, 10.0), (2, 12.0)], None) == [(2, 2.0)]
+    assert growth([10.0, 12.0, 1.0, 2.0], 9.0) == [1.0, 2.0, 1.0, 1.0]
+    assert growth([10.0, 12.0]) == [None, 2.0]
 
 
 def test_a_single_wrong_zero_is_no_reset() -> None:
-    assert sum(rise for _, rise in rises([(1, 1000.0), (2, 0.0), (3, 1001.0)], 999.0)) == 2.0
+    assert growth([1000.0, 0.0, 1001.0], 999.0) == [1.0, None, 1.0]
 
 
 def test_a_small_dip_is_noise_and_totals_may_go_down() -> None:
-    assert sum(rise for _, rise in rises([(1, 99.9), (2, 101.0)], 100.0)) == pytest.approx(1.0)
-    assert sum(rise for _, rise in rises([(1, 50.0), (2, 70.0)], 100.0, both_ways=True)) == -30.0
-
-
-def test_growth_is_summed_by_bucket() -> None:
-    assert per_bucket([(1, 1.0), (299, 2.0), (300, 4.0)], 300) == [(0, 3.0), (300, 4.0)]
+    assert growth([99.9, 101.0], 100.0) == pytest.approx([-0.1, 1.1])
+    assert growth([50.0, 70.0], 100.0, both_ways=True) == [-50.0, 20.0]
+    assert growth([-101.0, -100.0], -103.0) == [2.0, 1.0]
 
 
 def test_the_decoder_is_handed_what_it_learned_before(site: Site) -> None:

@@ -341,6 +341,26 @@ def test_a_second_client_with_the_same_id_is_told(broker: Mosquitto) -> None:
         end(other)
 
 
+def test_a_broker_that_takes_the_session_away_without_a_word_is_told_after_some_times(broker: Mosquitto) -> None:
+    with Connected(broker.url) as first:
+        other = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="glance-test", protocol=paho.MQTTv311)
+        for _ in range(3):
+            until(lambda: first.client.state.connected, 15)
+            other.connect("127.0.0.1", broker.port)
+            assert until(lambda: other.loop(0.05) != paho.MQTT_ERR_SUCCESS or not first.client.state.connected, 15)
+            assert until(lambda: not first.client.state.connected, 15)
+            end(other)
+        assert until(lambda: "second Glance" in (first.client.state.sentence or ""), 15)
+
+
+def test_a_certificate_out_of_date_is_told_with_what_helps() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = 10, "certificate has expired"
+    told = of_error(error, parse("mqtts://10.0.0.1"))
+    assert "Renew it there" in told
+    assert "?ca=" not in told
+
+
 def test_refresh_requests_are_handed_on_unless_they_are_retained(broker: Mosquitto) -> None:
     with Publisher(broker.port) as publisher:
         publisher.send("glance/refresh/old", "x", retain=True)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from glance.errors import FetchError
-from glance.outbound import Answer, Client, Outbound, lane
+from glance.outbound import Answer, Outbound, lane
 from glance.outbound import wire as wire_module
+from glance.outbound.client import Client
 from glance.outbound.faults import retry_after_s
 from tests.upstream import Reply, Upstream, refused_port, self_signed
 from tests.waiting import until
@@ -632,8 +633,8 @@ def test_close_ends_a_connection_that_is_still_being_made() -> None:
         url = f"http://127.0.0.1:{full.getsockname()[1]}/"
         thread = threading.Thread(target=lambda: errors.append(failure(made, url, 30)))
         thread.start()
-        until(lambda: made._sender._running)
-        until(lambda: any(conn.wire is not None for conn in made._sender._running))
+        until(lambda: made.clients().sender._running)
+        until(lambda: any(conn.wire is not None for conn in made.clients().sender._running))
         made.close()
         thread.join(5)
         for knocking in queued:

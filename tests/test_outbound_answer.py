@@ -10,6 +10,7 @@ from urllib3 import HTTPHeaderDict
 from glance.errors import FetchError
 from glance.outbound import Mask
 from glance.outbound.answer import Answer
+from glance.outbound.masking import HIDDEN
 
 
 def answer(body: bytes, content_type: str = "application/json") -> Answer:
@@ -126,6 +127,32 @@ def test_what_is_not_xml_is_said(body: bytes, words: str) -> None:
 )
 def test_secrets_are_hidden_in_every_form(text: str, masked: str) -> None:
     assert Mask(("s3cret/va lue", "ab", "")).text(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("secret", "echoed"),
+    [
+        ("ab/cd+efgh", r'{"a": "ab\/cd+efgh"}'),  # PHP
+        ("a&b<c>longer", r"a\u0026b\u003cc\u003elonger"),  # Go
+        ("pässwörd", r"p\u00E4ssw\u00F6rd"),
+        ("O'Neil\"x<y>", "O&#39;Neil&#34;x&lt;y&gt;"),
+        ("O'Neil\"x<y>", "O&#039;Neil&quot;x&lt;y&gt;"),
+        ("O'Neil\"x<y>", "O&apos;Neil&quot;x&lt;y&gt;"),
+        ('quo"ted secret', r'{"a": "quo\"ted secret"}'),
+    ],
+)
+def test_a_secret_is_hidden_however_other_programs_escape_it(secret: str, echoed: str) -> None:
+    mask = Mask((secret,))
+    assert HIDDEN in mask.text(echoed)
+    # also as a text within data, where each escape is escaped once more
+    assert HIDDEN in mask.data([{"said": echoed}])[0]["said"]
+
+
+def test_a_secret_number_is_hidden_where_it_comes_back_as_a_number() -> None:
+    mask = Mask(("48213377", "12.5", "7"))
+    assert mask.data({"pin": 48213377, "also": 48213377.0, "half": 12.5, "other": 148213377, "seven": 7, "on": True}) == {
+        "pin": HIDDEN, "also": HIDDEN, "half": HIDDEN, "other": 148213377, "seven": 7, "on": True,
+    }  # fmt: skip
 
 
 def test_addresses_lose_users_and_values_with_secret_names() -> None:

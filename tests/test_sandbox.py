@@ -485,6 +485,8 @@ DONE = '{"say": "done", "data": 1}'
         "say({'say': 'failed', 'kind': 'raised', 'type': None, 'text': 'x', 'line': True, 'trace': []})",
         "say({'say': 'failed', 'kind': 'raised', 'type': None, 'text': 'x', 'line': 1, 'trace': ['x']})",
         "say({'say': 'failed', 'kind': 'raised', 'type': None, 'text': 'x', 'line': 1, 'trace': [1] * 50})",
+        "say({'say': 'failed', 'kind': 'raised', 'type': None, 'text': 'x', 'line': -1, 'trace': []})",
+        "say({'say': 'failed', 'kind': 'raised', 'type': None, 'text': 'x', 'line': 10 ** 20, 'trace': []})",
         "for n in range(1000): say({'say': 'log', 'text': 'x'})",
         "for n in range(100): say({'say': 'log', 'text': 'x' * 100_000})",
     ],
@@ -559,6 +561,29 @@ def test_what_comes_after_the_answer_is_not_read(sandbox: Sandbox) -> None:
     assert run(sandbox, code, host=played).data == 1
     assert played.names == []
     assert until(lambda: children(sandbox.pid) == [])
+
+
+@pytest.mark.parametrize("code", ["data = 1\nfor _ in range(62):\n    data = [data]\nreturn data", "return 10 ** 399"])
+def test_an_answer_at_the_limit_is_taken(sandbox: Sandbox, code: str) -> None:
+    assert run(sandbox, code).fault is None
+
+
+@pytest.mark.parametrize("code", ["data = 1\nfor _ in range(63):\n    data = [data]\nreturn data", "return 10 ** 400"])
+def test_an_answer_beyond_what_can_be_read_tells_its_author_why(sandbox: Sandbox, code: str) -> None:
+    fault = run(sandbox, code).fault
+    assert fault is not None
+    assert fault.kind == "answer"
+    assert "62 levels" in fault.text
+    assert "400 digits" in fault.text
+
+
+@pytest.mark.parametrize(
+    "wish", ['{"say": "credential", "name": "x"}', '{"say": "fetch", "url": "x", "method": "GET", "binary": false}']
+)
+def test_asking_without_end_ends_the_run(sandbox: Sandbox, wish: str) -> None:
+    """Beyond its limits code gets refusals, but not for the whole time that it has."""
+    code = f"{NATIVE}for _ in range(10_000):\n    say({wish!r}.encode())\n    hear()\nreturn 1"
+    assert "broke the rules" in ended(sandbox, code)
 
 
 def test_half_characters_and_long_texts_of_forged_messages_are_tamed(sandbox: Sandbox) -> None:

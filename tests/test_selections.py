@@ -13,6 +13,7 @@ from glance.ingest.tracks import Latest
 from glance.mqtt.readings import DeviceInfo, Liveness, Outcome, SensorInfo
 from glance.series.words import charge_of, class_of, quality_of
 from glance.store.devices import Sensor
+from glance.web.application import create_app
 from tests.ingest_parts import reading
 from tests.test_series import Home
 
@@ -157,6 +158,20 @@ def test_the_devices_card_lists_devices_without_their_sensors_those_away_first(h
         ("beta", "Offline", []),
         ("alpha", "Online", []),
     ]
+
+
+def test_a_snapshot_tells_an_overview_of_devices_as_a_table(home: Home) -> None:
+    put(home, "house", "Hall", temperature=21.5, battery=80.0)
+    put(home, "shed | old", temperature=4.0)
+    home.runtime.placing.add("home", "devices", "All", {})
+    home.runtime.placing.add("home", "batteries", "Low", {})
+    client = create_app(home.runtime).test_client()
+    text = client.get("/api/snapshot?format=markdown&dashboard=home").text
+    assert "2 devices: 2 online." in text
+    assert "| House | Hall | Online | 2026-02-03 12:00:00 UTC |" in text
+    assert "| Shed \\| old |  | Online |" in text
+    assert "| House | Hall | Online | 2026-02-03 12:00:00 UTC | 80 % | Battery 80 % |" in text
+    assert "{" not in text
 
 
 def test_a_counter_is_shown_as_what_each_hour_used(home: Home) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from glance.config import Settings
-from glance.mqtt.readings import Liveness
+from glance.mqtt.readings import Liveness, SensorInfo
 from glance.runtime import Runtime
 from glance.sources import kinds
+from glance.web import notes
 from glance.web.application import create_app
 from tests.ingest_parts import reading
 from tests.parts import Clock
@@ -60,6 +61,20 @@ def test_a_stat_shows_the_newest_value_with_unit_time_and_trend(home: Home) -> N
     assert (found.state, found.at) == ("live", home.clock())
     assert (found.data["value"], found.data["unit"]) == (21.5, "°C")
     assert found.data["trend"][-1] == [home.clock(), 21.5]
+
+
+def test_a_small_line_begins_with_its_sensor_and_knows_the_lowest_and_highest_single_value(home: Home) -> None:
+    widget, chart = home.add("stat", range="30d"), home.add("line-chart", range="30d")
+    home.clock.forward(1234)
+    began = home.clock()
+    for value in range(1, 61):
+        home.send(value)
+        home.clock.forward(1)
+    found = home.view(widget).data
+    assert found["trend"][0][0] == began
+    assert (found["low"], found["high"]) == (1, 60)
+    line = home.view(chart).data["series"][0]
+    assert (line["points"][0][0], line["low"], line["high"]) == (began, 1, 60)
 
 
 def test_history_from_before_the_widget_existed_is_shown(home: Home) -> None:
@@ -162,6 +177,70 @@ def test_a_widget_without_data_says_which_link_is_missing(home: Home, device: st
     found = home.view(home.add("stat", sensor, device=device))
     assert (found.state, found.has_data) == ("empty", False)
     assert says in found.sentence
+
+
+def said(home: Home, widget: Any) -> str:
+    """What an empty card says."""
+    found = home.view(widget)
+    assert (found.state, found.has_data) == ("empty", False)
+    return str(found.sentence)
+
+
+def test_what_is_hidden_ignored_or_forgotten_is_named_as_the_missing_link(home: Home) -> None:
+    devices, catalog = home.runtime.devices, home.runtime.ingest.catalog
+    home.send(1.0)
+    chosen = {"kind": "series", "select": {"unit": "°C", "device": "greenhouse"}}
+    home.send(2.0, unit="°C")
+    widget = home.runtime.placing.add("home", "table", "Warmth", {"data_source": chosen})
+    assert home.view(widget).has_data
+    devices.change_sensor("greenhouse", "temperature", {"own_hidden": True})
+    assert said(home, widget) == (
+        "One sensor that fits device greenhouse and unit °C is hidden. Show it on the devices page."
+    )
+    with catalog.lock:
+        catalog.learn_sensor(SensorInfo("greenhouse", "lid", name="Lid"), False, home.clock())
+    lid = home.add("stat", "lid")
+    assert "was announced, but it has not sent a value yet" in said(home, lid)
+    devices.change_sensor("greenhouse", "lid", {"own_hidden": True})
+    assert "It is hidden, too." in said(home, lid)
+    devices.change("greenhouse", {"ignored": True})
+    assert "greenhouse is ignored" in said(home, lid)
+    devices.forget("greenhouse")
+    assert "greenhouse was forgotten. Bring it back" in said(home, lid)
+
+
+def test_a_broker_that_is_away_is_the_first_missing_link_but_not_of_what_speaks_by_http(home: Home) -> None:
+    series = home.runtime.series
+    away = "The broker at mqtt.lan:1883 refuses the connection."
+    series._broker_fault = lambda device: None if device == "greenhouse" else away
+    home.send(1.0)
+    assert said(home, home.add("stat", "x", device="nobody")) == (
+        f"{away} Nothing was ever heard of the device nobody."
+    )
+    assert "has never sent a sensor named x" in said(home, home.add("stat", "x"))
+    assert away not in said(home, home.add("stat", "y"))
+    chosen = {"kind": "series", "select": {"room": "Attic"}}
+    attic = home.runtime.placing.add("home", "table", "Attic", {"data_source": chosen})
+    assert said(home, attic).startswith(away)
+
+
+def test_a_sleeping_device_is_shown_as_asleep_and_not_as_offline(home: Home) -> None:
+    widget = home.add("stat")
+    home.send(1.0)
+    catalog = home.runtime.ingest.catalog
+    with catalog.lock:
+        catalog.learn_liveness(Liveness("greenhouse", "asleep", False, False), home.clock())
+    asleep = home.view(widget)
+    assert (asleep.state, asleep.away) == ("offline", "asleep")
+    badge, below = notes.tag(asleep), notes.note(asleep, True)
+    assert badge is not None and below is not None
+    assert (badge.text, badge.icon, badge.status) == ("Asleep", "moon", "off")
+    assert (below.status, below.icon, below.since) == ("off", "moon", asleep.at)
+    with catalog.lock:
+        catalog.learn_liveness(Liveness("greenhouse", "offline", False, False), home.clock())
+    offline = home.view(widget)
+    assert (offline.state, offline.away) == ("offline", "offline")
+    assert offline.version != asleep.version
 
 
 def test_the_values_are_there_at_once_after_a_restart(home: Home, tmp_path: Path) -> None:

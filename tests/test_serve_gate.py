@@ -89,6 +89,49 @@ def test_a_small_body_that_never_comes_holds_no_thread(tiny: Tiny) -> None:
         assert slow[0].response()[0] == 408
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+        "POST /ignore HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["a length", "an expectation", "chunks"],
+)
+def test_bodies_that_hardly_come_leave_threads_for_others(tiny: Tiny, head: str) -> None:
+    with serving(tiny, threads_max=8) as gate, ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(Client(gate)).send(head)
+        assert len(answer_times_ms(gate, 5)) == 5
+        with Client(gate) as client:  # what has come whole needs no wait, however many wait
+            length = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+            assert client.send(length).response()[2] == b"abc"
+
+
+def test_clients_that_hardly_take_long_answers_leave_threads_for_others(tiny: Tiny) -> None:
+    with serving(tiny, threads_max=8) as gate, ExitStack() as stack:
+        for _ in range(40):
+            client = stack.enter_context(Client(gate))
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.send("GET /long?pieces=400 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert len(answer_times_ms(gate, 5)) == 5
+
+
+def test_a_body_may_be_slow_again_once_the_slow_ones_are_gone(tiny: Tiny) -> None:
+    with serving(tiny, threads_max=8) as gate:
+        long = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
+        with Client(gate) as first:
+            first.send(long)
+            until(lambda: gate.counts()["working"] == 1)
+            with Client(gate) as second:
+                assert second.send(long).response()[0] == 400
+        until(lambda: gate.counts()["working"] == 0)
+        with Client(gate) as third:
+            third.send(long)
+            until(lambda: gate.counts()["working"] == 1)
+            assert third.send(b"a" * 70000).response()[0] == 200
+
+
 def test_a_client_that_does_not_read_holds_no_thread(tiny: Tiny) -> None:
     with serving(tiny, threads_max=2) as gate, ExitStack() as stack:
         for _ in range(10):

@@ -172,9 +172,12 @@ def gauge_arc(
     words = escape(f"{label or 'Value'} {said}, of {number(low)} to {number(high)}")
     middle = f'<span class="vv">{escape(number(value, None, decimals))}</span>'
     middle += f"<span>{escape(unit)}</span>" if unit and as_number(value) is not None else ""
+    # what would not fit between the ends of the dial is written smaller
+    wide = len(number(value, None, decimals)) + 0.6 * len(str(unit or ""))
+    css = ' class="sm"' if wide > 8 else ' class="md"' if wide > 5 else ""
     return Markup(
         f'<div class="gauge-dial" role="img" aria-label="{words}"><svg viewBox="0 0 96 70" aria-hidden="true">'
-        f'<path class="bgarc" d="{_arc(0, 1, 38)}"/>{front}{_zones(low, high, bands)}</svg><b>{middle}</b></div>'
+        f'<path class="bgarc" d="{_arc(0, 1, 38)}"/>{front}{_zones(low, high, bands)}</svg><b{css}>{middle}</b></div>'
     )
 
 

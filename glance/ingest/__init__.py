@@ -14,15 +14,17 @@ from glance.ingest.catalog import Catalog
 from glance.ingest.deliveries import Deliveries, Delivery
 from glance.ingest.flood import Limits
 from glance.ingest.history import History
+from glance.ingest.hostclock import HostClock, since_boot
 from glance.ingest.intake import Intake
+from glance.ingest.letting_go import Keeping
 from glance.ingest.messages import Messages
 from glance.ingest.owner import Devices
 from glance.ingest.pending import MAX_HELD, Batch, Pending
 from glance.ingest.recall import recall
-from glance.ingest.upkeep import Keeping, Upkeep
+from glance.ingest.upkeep import Upkeep
 from glance.ingest.writer import Writer
 from glance.live import Hub
-from glance.mqtt.readings import Outcome, Reading
+from glance.mqtt.readings import DeviceInfo, Outcome, Reading
 from glance.store.db import Database
 from glance.store.devices import DeviceRows
 from glance.store.inbox import Inbox
@@ -44,6 +46,9 @@ class Decoder(Protocol):
 
     def message(self, topic: str, payload: bytes, *, retained: bool, arrived_at: float) -> Outcome:
         """What one message says."""
+
+    def due(self, now: float) -> Outcome | None:
+        """What became of itself since it was last asked."""
 
     @property
     def changes(self) -> int:
@@ -85,11 +90,12 @@ class Ingest:
         keeping: Keeping,
         clock: Callable[[], float] = time.time,
         max_held: int = MAX_HELD,
+        monotonic: Callable[[], float] = since_boot,
     ) -> None:
         self._hub = hub
         self._decoder = decoder
-        self._clock = clock
         rows, inbox, samples = DeviceRows(db), Inbox(db), Samples(db)
+        self._clock = host = HostClock(clock, inbox.last_known_s(), monotonic)
         state = inbox.state()
         self._state = state
         self.catalog = Catalog()
@@ -103,12 +109,14 @@ class Ingest:
             rollups=Rollups(db),
             keeping=keeping,
             state=state,
-            clock=clock,
+            clock=host,
+            pending=self._pending,
+            monotonic=monotonic,
         )
         self._upkeep.can_come_again = self._deliveries.can_come_again
         last_id, self._upkeep.unfolded = recall(self.catalog, rows, inbox, samples)
         following = max(int(state.get("id_ceiling", 1)), self._upkeep.marks.folded_to + 1, last_id + 1)
-        self._intake = Intake(self.catalog, self._pending, self._upkeep, following)
+        self._intake = Intake(self.catalog, self._pending, self._upkeep, host, following)
         self._writer = Writer(
             db=db,
             rows=rows,
@@ -119,7 +127,7 @@ class Ingest:
             upkeep=self._upkeep,
             next_id=lambda: self._intake.next_id,
             reserved=int(state.get("id_ceiling", 0)),
-            clock=clock,
+            clock=host,
         )
         self._writer.committed_id = following - 1
         self._writer.on_commit = self._stored
@@ -128,10 +136,12 @@ class Ingest:
         self._refused = 0
         if state.get("decoder"):
             decoder.remember(state["decoder"])
-        self._learned, self._learned_at = decoder.changes, clock()
+        self._learned, self._learned_at = decoder.changes, host()
+        self._told_changes = self.catalog.changes
         self.messages = Messages()
-        self.devices = Devices(self.catalog, rows, clock)
-        self.samples = History(self.catalog, samples, lambda: self._upkeep.marks, keeping.raw_days, clock)
+        self.devices = Devices(self.catalog, rows, host)
+        self.devices.counts_anew = self._upkeep.count_anew
+        self.samples = History(self.catalog, samples, lambda: self._upkeep.marks, keeping.raw_days, host)
         # asks the broker to deliver anew what was left to it; set by the runtime
         self.redeliver: Callable[[], None] = lambda: None
 
@@ -143,7 +153,7 @@ class Ingest:
 
     def stop(self) -> None:
         """Commit what is left and end; idempotent."""
-        self._upkeep.stopping = True
+        self._upkeep.letting_go.stop()
         self._note_learned()
         self._writer.stop()
 
@@ -189,7 +199,7 @@ class Ingest:
             self._deliveries.repeated,
             self._writer.stored,
             self._writer.commits,
-            self._upkeep.shortened,
+            self._upkeep.letting_go.shortened,
         )
 
     def client_id(self) -> str:
@@ -245,11 +255,15 @@ class Ingest:
             self.acknowledge([(receipt.connection, receipt.mid)])
 
     def settle(self) -> None:
-        """A burst of deliveries is through: tell the hub what changed."""
-        if self._intake.marks:
+        """A burst of deliveries is through, or a second without any: tell the hub what changed."""
+        due = self._decoder.due(self._clock())
+        if due is not None:
+            with self.catalog.lock:
+                self._intake.take(due, False, self._clock())
+        if self._intake.marks or self.catalog.changes != self._told_changes:
             with self.catalog.lock:
                 marks = self._intake.take_marks()
-            self._hub.mark_series(marks, listeners=not self._pending.eager)
+            self._tell(marks)
         if self._decoder.changes != self._learned and not 0 <= self._clock() - self._learned_at < LEARNED_EVERY_S:
             self._note_learned()
 
@@ -259,8 +273,11 @@ class Ingest:
             self._learned, self._learned_at = self._decoder.changes, self._clock()
             self._upkeep.learned = self._decoder.snapshot()
 
-    def submit(self, readings: Sequence[Reading], wait_s: float = SUBMIT_WAIT_S) -> int:
-        """Store readings that came by HTTP or websocket; returns how many, once they are committed.
+    def submit(
+        self, readings: Sequence[Reading], wait_s: float = SUBMIT_WAIT_S, *, about: Sequence[DeviceInfo] = ()
+    ) -> int:
+        """Store readings that came by HTTP or websocket, and what they say `about` their devices; returns how many readings, once
+        they are committed.
 
         Unavailable where they are not committed in time; they are held and stored later, and the sentence says so.
         """
@@ -268,11 +285,12 @@ class Ingest:
             if self._pending.is_full:
                 raise Unavailable("Too many readings wait to be stored already. Try again later.")
             before = self._intake.next_id
-            self._intake.take(Outcome(readings=tuple(readings)), False, self._clock(), direct=True)
+            outcome = Outcome(readings=tuple(readings), devices=tuple(about))
+            self._intake.take(outcome, False, self._clock(), direct=True)
             count = self._intake.next_id - before
             waiter = self._pending.add_waiter()
             marks = self._intake.take_marks()
-        self._hub.mark_series(marks, listeners=not self._pending.eager)
+        self._tell(marks)
         if not waiter.wait(wait_s):
             trouble = self._writer.trouble
             why = f" {trouble.sentence.split(';')[0].rstrip('.')}." if trouble else ""
@@ -287,6 +305,13 @@ class Ingest:
         with self.catalog.lock:
             self._intake.take(outcome, False, self._clock(), direct=True)
             marks = self._intake.take_marks()
+        self._tell(marks)
+
+    def _tell(self, marks: set[int]) -> None:
+        if self.catalog.changes != self._told_changes:
+            # a sensor that appeared woke nobody who follows a selection
+            self._told_changes = self.catalog.changes
+            self._hub.mark_newcomers()
         self._hub.mark_series(marks, listeners=not self._pending.eager)
 
     def be_eager(self, more: int) -> None:
@@ -303,7 +328,8 @@ class Ingest:
 
     def _stored(self, batch: Batch) -> None:
         if self._pending.eager and batch.rows:
-            self._hub.mark_series({row[1] for row in batch.rows}, widgets=False)
+            series = {self.catalog.root_of(row[1]) for row in batch.rows}
+            self._hub.mark_series(series, widgets=False)
 
     def _recovered(self) -> None:
         if self._refused:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from glance.errors import NotFound
 from glance.ingest.flood import FloodGuard
-from glance.ingest.tracks import Latest, Track
+from glance.ingest.tracks import Latest, NewTime, Track, retimed
 from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Presence, Removed, Renamed, SensorInfo, SensorKind
 from glance.store.devices import Device, Sensor, Unsaved
 
@@ -32,10 +32,10 @@ class Catalog:
         self.devices: dict[str, Device] = {}
         self.tracks: dict[int, Track] = {}
         self.by_key: dict[Key, Track] = {}
+        # what was merged into another still stores its own readings, so that it can be parted again
+        self.merged_by_key: dict[Key, Track] = {}
         self.bridges: dict[str, tuple[Presence, float]] = {}
         self.heard_at: dict[str, float] = {}
-        # the devices that were last heard by HTTP, a websocket or from Glance itself, so that no broker stands between
-        self.direct: set[str] = set()
         self.unsaved_devices: set[str] = set()
         self.unsaved_series: set[int] = set()
         self.changes = 0
@@ -53,15 +53,15 @@ class Catalog:
         for track in self.tracks.values():
             sensor = track.sensor
             self._of_device.setdefault(sensor.device, {})[sensor.id] = track
-            if sensor.forgotten_at is not None:
-                continue
             root = self.root(track)
-            self.by_key[(sensor.device, sensor.sensor)] = root
-            self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
-            if root is not track:
+            if root is not track and (sensor.forgotten_at is None or root.sensor.forgotten_at is not None):
                 root.parts.append(track)
+                self.merged_by_key[(sensor.device, sensor.sensor)] = track
+            if sensor.forgotten_at is None:
+                self.by_key[(sensor.device, sensor.sensor)] = root
+                self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
             if sensor.kept_value is not None or sensor.kept_text is not None:
-                track.latest = Latest(0, sensor.kept_at, None, sensor.kept_value, sensor.kept_text)
+                track.latest = track.own = Latest(0, sensor.kept_at, None, sensor.kept_value, sensor.kept_text)
 
     # Finding
 
@@ -73,6 +73,11 @@ class Catalog:
                 break
             track = above
         return track
+
+    def root_of(self, series: int) -> int:
+        """The id of the series that this one counts for."""
+        track = self.tracks.get(series)
+        return self.root(track).sensor.id if track else series
 
     def home(self, device_id: str) -> str:
         """The device that readings of this one count for."""
@@ -106,6 +111,21 @@ class Catalog:
         """Every series of a device, also merged and forgotten ones, oldest first."""
         return [track for _, track in sorted(self._of_device.get(device_id, {}).copy().items())]
 
+    def is_forgotten_alone(self, track: Track) -> bool:
+        """Was this sensor forgotten by itself, and not with its device?"""
+        device, at = self.devices.get(self.home(track.sensor.device)), track.sensor.forgotten_at
+        # a device that comes back by itself is first seen then
+        return at is not None and device is not None and device.forgotten_at != at and at >= device.first_seen
+
+    def forgotten_sensor(self, device_id: str, sensor: str) -> Track | None:
+        """The series of a sensor that was forgotten by itself, the latest where there are several."""
+        found = [
+            track
+            for track in self.all_tracks_of(device_id)
+            if track.sensor.sensor == sensor and self.is_forgotten_alone(track)
+        ]
+        return max(found, key=lambda track: track.sensor.forgotten_at or 0.0, default=None)
+
     # What messages say
 
     def track_for(
@@ -123,11 +143,20 @@ class Catalog:
         if device is None or device.ignored:
             return None
         found = self.by_key.get((home, sensor))
-        if found is not None:
-            return found
-        if not self.guard.may_add_series(len(self.tracks), self._counts.get(home, 0), device.title, now, counts):
+        if found is None and retained and self.forgotten_sensor(home, sensor) is not None:
             return None
-        return self.add_track(Sensor(id=self._next_series, device=home, sensor=sensor, kind=kind, first_at=now))
+        if found is not None and home == device_id:
+            return found
+        known = device.direct or device.ecosystem not in (None, *VAGUE)
+        of_device = self._counts.get(home, 0)
+        if not self.guard.may_add_series(len(self.tracks), of_device, device.title, now, counts, is_known=known):
+            return found
+        fresh = Sensor(id=0, device=home, sensor=sensor, kind=kind, first_at=now)
+        if found is None:
+            found = self.add_track(fresh)
+        if home != device_id:
+            self.join(self.add_track(replace(fresh, device=device_id)), found)
+        return found
 
     def add_track(self, sensor: Sensor) -> Track:
         """Keep a new series."""
@@ -223,15 +252,15 @@ class Catalog:
 
     # Keeping
 
-    def put_device(self, device: Device) -> None:
-        """Know a device as this from now on."""
+    def put_device(self, device: Device, *, quietly: bool = False) -> None:
+        """Know a device as this from now on; `quietly` where nothing that lists show has changed."""
         before = self.devices.get(device.id)
         if before != device:
             self._forgotten += device.forgotten_at is not None
             self._forgotten -= before is not None and before.forgotten_at is not None
             self.devices[device.id] = device
             self.unsaved_devices.add(device.id)
-            self.changes += 1
+            self.changes += not quietly
 
     def put_sensor(self, track: Track, sensor: Sensor, *, quietly: bool = False) -> None:
         """Know a series as this from now on; `quietly` where nothing that lists show has changed."""
@@ -262,8 +291,9 @@ class Catalog:
         self.tracks.pop(track.sensor.id, None)
         self._of_device.get(track.sensor.device, {}).pop(track.sensor.id, None)
         self.unsaved_series.discard(track.sensor.id)
-        for key in [key for key, found in self.by_key.items() if found is track]:
-            del self.by_key[key]
+        for named in (self.by_key, self.merged_by_key):
+            for key in [key for key, found in named.items() if found is track]:
+                del named[key]
         self.count_again(track.sensor.device)
         self.changes += 1
 
@@ -299,23 +329,54 @@ class Catalog:
         self.put_sensor(track, replace(old, device=home, sensor=sensor))
         self.by_key[(home, sensor)] = track
         # the old name is kept as an empty part, so that a widget which names it still finds the series
-        self.add_track(replace(old, part_of=track.sensor.id, kept_value=None, kept_text=None))
+        self.add_track(replace(old, part_of=track.sensor.id, kept_value=None, kept_text=None, raw_from=None))
         track.parts.append(self.tracks[self._next_series - 1])
         self.count_again(home)
+
+    def retime(self, new_ts: NewTime, when: Callable[[float], float]) -> None:
+        """The clock was wrong: samples in memory are of another time, and so is what was heard: `when` gives the true time of an arrival."""
+        for track in self.tracks.values():
+            track.tail, track.folded = track.tail.retimed(new_ts), None
+            track.latest, track.own = retimed(track.latest, new_ts, when), retimed(track.own, new_ts, when)
+            track.heard_at = None if track.heard_at is None else when(track.heard_at)
+        for device_id, at in self.heard_at.items():
+            self.heard_at[device_id] = when(at)
+        for device in list(self.devices.values()):
+            seen_at = None if device.last_seen is None else when(device.last_seen)
+            self.put_device(replace(device, first_seen=when(device.first_seen), last_seen=seen_at), quietly=True)
 
     def join(self, part: Track, root: Track) -> None:
         """From now on read the samples of `part` with those of `root`, and count its readings for `root`."""
         if self.root(root) is part or part is root:
             return
+        key = (part.sensor.device, part.sensor.sensor)
         self.put_sensor(part, replace(part.sensor, part_of=root.sensor.id))
+        self.merged_by_key[key] = part
         root.parts += [part, *part.parts]
-        for below in part.parts:
-            self.put_sensor(below, replace(below.sensor, part_of=root.sensor.id))
         part.parts = []
-        for key, found in list(self.by_key.items()):
+        for named, found in list(self.by_key.items()):
             if found is part:
-                self.by_key[key] = root
+                self.by_key[named] = root
         if part.latest and (root.latest is None or (part.latest.at or 0) > (root.latest.at or 0)):
             root.latest = part.latest
         root.folded = None
+        self.changes += 1
+
+    def part(self, track: Track) -> None:
+        """Undo `join`: a merged series stands for itself again, with what it sent before and meanwhile and what was merged into it."""
+        root = self.root(track)
+        if root is track:
+            return
+        self.put_sensor(track, replace(track.sensor, part_of=None))
+        self.merged_by_key.pop((track.sensor.device, track.sensor.sensor), None)
+        goes = [part for part in root.parts if self.root(part) is track]
+        root.parts = [part for part in root.parts if part not in goes]
+        track.parts = [part for part in goes if part is not track]
+        for part in goes:
+            self.by_key[(part.sensor.device, part.sensor.sensor)] = track
+        for each in (track, root):
+            each.latest = max(
+                [below.own for below in (each, *each.parts) if below.own], key=lambda one: one.at or 0.0, default=None
+            )
+            each.folded = None
         self.changes += 1

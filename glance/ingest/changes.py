@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from glance.errors import FieldError, Invalid
+from glance.store.devices import COUNTERS
 
 DEVICE_CHANGES: Mapping[str, type | tuple[type, ...]] = {
     "label": (str, type(None)),
@@ -19,11 +20,14 @@ SENSOR_CHANGES: Mapping[str, type | tuple[type, ...]] = {
     "own_hidden": (bool, type(None)),
     "own_expire_after_s": (int, float, type(None)),
     "own_decimals": (int, type(None)),
+    "own_state_class": (str, type(None)),
     "correction": (int, float, type(None)),
     "raw_days": (int, type(None)),
     "rollup_days": (int, type(None)),
 }
 LONGEST = 120
+# measurement = it is no counter, whatever it declares
+STATE_CLASSES = ("measurement", *COUNTERS)
 ANY_NUMBER: tuple[float, float, str] = (-1e12, 1e12, "")
 LIMITS: Mapping[str, tuple[float, float, str]] = {
     "raw_days": (1, 36500, " days"),
@@ -69,6 +73,8 @@ def _fault(name: str, value: Any, allowed: Mapping[str, type | tuple[type, ...]]
         return "This is not of the right kind."
     if isinstance(value, str) and len(value.strip()) > LONGEST:
         return f"At most {LONGEST} characters."
+    if name == "own_state_class" and value and str(value).strip() not in STATE_CLASSES:
+        return f"One of {', '.join(STATE_CLASSES)}, or null for what the device declares."
     if value is None or is_flag or isinstance(value, str):
         return None
     low, high, unit = LIMITS.get(name, ANY_NUMBER)

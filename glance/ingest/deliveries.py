@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 # A connection that lasted so long after an acknowledgement, three rounds of its keepalive, has brought it to the broker: such a
 # delivery does not come again.
 CONFIRMED_S = 45.0
+SHELF = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,55 @@ def digest_of(delivery: Delivery) -> int:
     return int.from_bytes(both.digest(), "big")
 
 
+class Seen:
+    """Digests of stored deliveries by message id (1 … 65535); compact, since every one of a flood is noted: 8 bytes each."""
+
+    def __init__(self, known: Mapping[int, int] | None = None) -> None:
+        # each shelf holds SHELF neighbouring ids, as brokers number in order; 0 = not seen, else the digest and 1
+        self._shelves: dict[int, array[int]] = {}
+        for mid, digest in (known or {}).items():
+            self.put(mid, digest)
+
+    def __bool__(self) -> bool:
+        return bool(self._shelves)
+
+    def put(self, mid: int, digest: int) -> None:
+        """This one is stored."""
+        shelf = self._shelves.get(mid // SHELF)
+        if shelf is None:
+            shelf = self._shelves[mid // SHELF] = array("q", bytes(8 * SHELF))
+        shelf[mid % SHELF] = digest + 1
+
+    def get(self, mid: int) -> int | None:
+        """The digest of what was stored under this id; None where nothing was."""
+        shelf = self._shelves.get(mid // SHELF)
+        return (shelf[mid % SHELF] - 1 if shelf[mid % SHELF] else None) if shelf is not None else None
+
+    def over(self, older: Seen) -> Seen:
+        """A copy, with what only `older` knows."""
+        both = Seen()
+        for number in self._shelves.keys() | older._shelves.keys():
+            mine, other = self._shelves.get(number), older._shelves.get(number)
+            if mine is None or other is None:
+                both._shelves[number] = array("q", mine or other or ())
+            else:
+                both._shelves[number] = array("q", (new or old for new, old in zip(mine, other, strict=True)))
+        return both
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """(message id, digest) of each."""
+        for number, shelf in self._shelves.items():
+            for place, noted in enumerate(shelf):
+                if noted:
+                    yield number * SHELF + place, noted - 1
+
+
 class Deliveries:
     """Which deliveries are stored (seen in this or the last window of time) and which wait to be; used under the ingest lock."""
 
     def __init__(self, seen: dict[int, int], monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._seen = seen
-        self._before: dict[int, int] = {}
+        self._seen = Seen(seen)
+        self._before = Seen()
         self._waiting: dict[int, Receipt] = {}
         self._monotonic = monotonic
         self._turned_at = monotonic()
@@ -62,7 +107,7 @@ class Deliveries:
         """A connection began. Without the old session the broker numbers anew: what was seen means nothing any more."""
         self._turned_at = self._monotonic()
         if not session_present:
-            self._seen, self._before = {}, {}
+            self._seen, self._before = Seen(), Seen()
             self._waiting.clear()
             self.session_is_new = True
 
@@ -95,20 +140,20 @@ class Deliveries:
         for receipt in receipts:
             if self._waiting.get(receipt.mid) is receipt:
                 del self._waiting[receipt.mid]
-                self._seen[receipt.mid] = receipt.digest
+                self._seen.put(receipt.mid, receipt.digest)
             done.append((receipt.connection, receipt.mid))
         return done
 
-    def can_come_again(self) -> list[tuple[int, int]] | None:
+    def can_come_again(self) -> Iterable[tuple[int, int]] | None:
         """(message id, digest) of the stored deliveries that the broker may not have let go of; None where none was forgotten."""
         if not self._forgot:
             return None
         self._forgot = False
-        return list({**self._before, **self._seen}.items())
+        return self._seen.over(self._before).items()
 
     def _turn(self) -> None:
         """What was acknowledged a window ago, and the connection has lasted since, does not come again."""
         now = self._monotonic()
         if now - self._turned_at > CONFIRMED_S:
             self._forgot = self._forgot or bool(self._before)
-            self._before, self._seen, self._turned_at = self._seen, {}, now
+            self._before, self._seen, self._turned_at = self._seen, Seen(), now

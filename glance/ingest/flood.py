@@ -7,6 +7,8 @@ from dataclasses import dataclass
 MAX_DEVICES = 4000
 MAX_SERIES = 20_000
 MAX_PER_DEVICE = 60
+# of a device that is described, by itself or by a bridge, or that sends Glance's own form: a heat pump may have hundreds
+MAX_PER_KNOWN_DEVICE = 400
 NEW_DEVICES_A_MINUTE = 600
 NEW_SERIES_A_MINUTE = 6000
 WINDOW_S = 60.0
@@ -19,6 +21,7 @@ class Limits:
     devices: int = MAX_DEVICES
     series: int = MAX_SERIES
     per_device: int = MAX_PER_DEVICE
+    per_known_device: int = MAX_PER_KNOWN_DEVICE
     new_devices: int = NEW_DEVICES_A_MINUTE
     new_series: int = NEW_SERIES_A_MINUTE
 
@@ -50,11 +53,14 @@ class FloodGuard:
         self._new_devices += 1
         return True
 
-    def may_add_series(self, count: int, of_device: int, device: str, now: float, counts: bool = True) -> bool:
+    def may_add_series(
+        self, count: int, of_device: int, device: str, now: float, counts: bool = True, *, is_known: bool = False
+    ) -> bool:
         """May one more sensor appear beside `count` others, `of_device` of them of the same device?"""
         self._turn(now)
-        if of_device >= self.limits.per_device:
-            return self._refuse(now, counts, f"{device} has more than {self.limits.per_device} sensors")
+        most = self.limits.per_known_device if is_known else self.limits.per_device
+        if of_device >= most:
+            return self._refuse(now, counts, f"{device} has more than {most} sensors")
         if count >= self.limits.series:
             return self._refuse(now, counts, f"There are {count} sensors already, which is the limit")
         if self._new_series >= self.limits.new_series:

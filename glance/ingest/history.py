@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Literal
 
 from glance.errors import NotFound
-from glance.ingest.buckets import Point, edges_of, gap_after_s, merge_buckets, step_s_for, thin_out, with_gaps
+from glance.ingest.buckets import Point, gap_after_s, merge_buckets, step_s_for, thin_out, with_gaps
 from glance.ingest.catalog import Catalog
-from glance.ingest.counters import rises
 from glance.ingest.tracks import Latest, Track
 from glance.ingest.upkeep import Marks
+from glance.ingest.uses import Counted, Use, uses
 from glance.store.rollups import FIVE_S, HOUR_S
-from glance.store.samples import Bucket, Sample, Samples
+from glance.store.samples import Bucket, Number, Sample, Samples
 
 KEPT_RECENT = 60
 MAX_POINTS = 5000
@@ -31,15 +32,6 @@ class Chart:
     unit: str | None
     step_s: float
     points: list[Point]
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """How much a counter grew from `begin` up to `end` (Unix seconds); None = nothing is known of that time."""
-
-    begin: float
-    end: float
-    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +146,7 @@ class History:
         track = self._track(series)
         points = max(2, min(points, MAX_POINTS))
         end = max(end, begin + 1)
-        if begin >= self._clock() - self._raw_days_of(track) * 86400:
+        if begin >= self._raw_from_s(track):
             single = self._single(track, begin, end, points)
             if single is not None:
                 return single
@@ -189,7 +181,7 @@ class History:
         for base in (HOUR_S, FIVE_S):
             if step_s >= base or span / base * FINE_ENOUGH >= points:
                 return base
-        return FIVE_S if begin < self._clock() - self._raw_days_of(track) * 86400 else 0
+        return FIVE_S if begin < self._raw_from_s(track) else 0
 
     def _buckets(self, track: Track, base: int, step_s: float, begin: float, end: float) -> list[Bucket]:
         """Buckets of `step_s` from rollups, raw samples after the last rollup, and memory."""
@@ -199,9 +191,9 @@ class History:
             found: list[Bucket] = []
             raw_from_ms = begin_ms
             if base:
-                begin_s = int(begin // base * base)
-                found = self._samples.rollups(track.ids, base, begin_s, min(int(-(-end // 1)), marks.rolled_until_s))
-                raw_from_ms = max(begin_ms, marks.rolled_until_s * 1000)
+                begin_s, rolled_s = int(begin // base * base), max(marks.rolled_until_s, track.raw_from_s)
+                found = self._samples.rollups(track.ids, base, begin_s, min(int(-(-end // 1)), rolled_s))
+                raw_from_ms = max(begin_ms, rolled_s * 1000)
             if raw_from_ms < end_ms:
                 found += self._samples.buckets(track.ids, step_ms, raw_from_ms, end_ms, marks.folded_to)
             if self._marks() is marks:
@@ -212,30 +204,20 @@ class History:
     def use(self, series: int, begin: float, end: float, per: Literal["hour", "day"]) -> list[Use]:
         """How much a counter grew in each hour or day (of the local time zone) from `begin` up to `end`."""
         track = self._track(series)
-        edges = edges_of(begin, end, per)
-        tail, marks = self._numbers(track, 0, int(end * 1000))
-        both_ways = track.sensor.state_class == "total"
-        grown: list[tuple[float, float]] = []
-        # hours are enough where days and hours begin with them: not in every time zone
-        step_s = HOUR_S if all(edge % HOUR_S == 0 for edge in edges[:-1]) else FIVE_S
-        for bucket in self._samples.rollups(track.ids, step_s, int(edges[0]), marks.rolled_until_s):
-            if bucket.rise is not None:
-                grown.append((bucket.at, bucket.rise))
-        begin_ms = max(int(edges[0]), marks.rolled_until_s) * 1000
-        before = self._samples.last_before(track.ids, begin_ms, marks.folded_to)
-        numbers = self._samples.numbers(track.ids, begin_ms, int(end * 1000), marks.folded_to, 1_000_000)
-        both = sorted([*numbers, *(each for each in tail if each[0] >= begin_ms)])
-        grown += [(ts / 1000, rise) for ts, rise in rises(both, before.value if before else None, both_ways=both_ways)]
-        uses, turn = [], 0
-        grown.sort()
-        for low, high in pairwise(edges):
-            total: float | None = None
-            while turn < len(grown) and grown[turn][0] < high:
-                if grown[turn][0] >= low:
-                    total = (total or 0.0) + grown[turn][1]
-                turn += 1
-            uses.append(Use(low, high, total))
-        return uses
+        tail, marks = self._tail(track)
+        counter = Counted(
+            track.ids,
+            [
+                Number(round(sample.at * 1000), sample.id, sample.series, sample.value)
+                for sample in tail
+                if sample.value is not None
+            ],
+            marks.folded_to,
+            marks.rolled_until_s,
+            track.raw_from_s,
+            track.sensor.counts_as == "total",
+        )
+        return uses(self._samples, counter, begin, end, per)
 
     def timeline(self, series: int, begin: float, end: float, limit: int = 500) -> list[Stretch]:
         """The stretches of a boolean, enum or text series from `begin` up to `end`, oldest first: the newest `limit`."""
@@ -261,7 +243,7 @@ class History:
 
     def events(self, series: int, begin: float, end: float, limit: int = 200) -> list[Sample]:
         """What happened in a stretch, newest first."""
-        return self.between(series, begin, end, 100_000)[::-1][:limit]
+        return [*deque(self._pages(series, begin, end, PAGE), maxlen=limit)][::-1]
 
     # Memory
 
@@ -271,8 +253,10 @@ class History:
             raise NotFound("There is no such sensor.")
         return track
 
-    def _raw_days_of(self, track: Track) -> int:
-        return track.sensor.raw_days or self._raw_days
+    def _raw_from_s(self, track: Track) -> float:
+        """From when on every single sample is there."""
+        kept_s = (track.sensor.raw_days or self._raw_days) * 86400
+        return max(self._clock() - kept_s, track.raw_from_s)
 
     def _tail(self, track: Track, limit: int | None = None, last_id: int = 0) -> tuple[list[Sample], Marks]:
         """The unfolded samples in the order of storing, and the marks that go with them.

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from glance.ingest.catalog import Catalog
+from glance.ingest.hostclock import HostClock
 from glance.ingest.pending import Pending
 from glance.ingest.tracks import Latest, Track
 from glance.ingest.upkeep import Upkeep
@@ -22,10 +23,11 @@ class Intake:
     that could not be held.
     """
 
-    def __init__(self, catalog: Catalog, pending: Pending, upkeep: Upkeep, next_id: int) -> None:
+    def __init__(self, catalog: Catalog, pending: Pending, upkeep: Upkeep, host: HostClock, next_id: int) -> None:
         self._catalog = catalog
         self._pending = pending
         self._upkeep = upkeep
+        self._host = host
         self.next_id = next_id
         self.marks: set[int] = set()
         self.lost = 0
@@ -71,17 +73,21 @@ class Intake:
         if known.kind != reading.kind or (reading.unit and known.unit != reading.unit) or known.removed_at is not None:
             changed = replace(known, kind=reading.kind, unit=reading.unit or known.unit, removed_at=None)
             self._catalog.put_sensor(track, changed)
+        merged = self._catalog.merged_by_key
+        # what was merged into `track` keeps its own samples
+        own = merged.get((reading.device, reading.sensor), track) if merged else track
+        if own.sensor.kind != reading.kind:
+            self._catalog.put_sensor(own, replace(own.sensor, kind=reading.kind), quietly=True)
         value, text = _value_of(reading, track)
         if value is None and text is None:
             return
         if reading.retained:
-            self._keep(track, reading, value, text)
+            self._keep(track, own, reading, value, text)
             return
-        self._catalog.heard_at[track.sensor.device] = now
-        if direct:
-            self._catalog.direct.add(track.sensor.device)
-        else:
-            self._catalog.direct.discard(track.sensor.device)
+        self._catalog.heard_at[track.sensor.device] = self._catalog.heard_at[own.sensor.device] = now
+        home = self._catalog.devices[track.sensor.device]
+        if home.direct != direct:
+            self._catalog.put_device(replace(home, direct=direct), quietly=True)
         track.hear(now)
         if reading.repeat:
             self._revive(track, now)
@@ -94,16 +100,25 @@ class Intake:
         else:
             number = self.next_id
             self.next_id += 1
-            track.tail.append(number, ts_ms, value, text)
+            own.tail.append(number, ts_ms, value, text)
             self._upkeep.unfolded += 1
-            self._pending.add_row((number, track.sensor.id, ts_ms, value, text))
-        latest = track.latest
-        # what has no time of its own is of now, also after one from a clock that is ahead
-        if latest is None or latest.at is None or latest.retained or reading.at is None or latest.at <= at:
-            track.latest = Latest(number, at, now, value, text)
+            self._pending.add_row((number, own.sensor.id, ts_ms, value, text))
+            if reading.at is None:
+                self._host.note(number)
+        newest = Latest(number, at, now, value, text)
+        if reading.at is None or _is_newer(newest, track.latest):
+            # what has no time of its own is of now, also after one from a clock that is ahead
+            track.latest = newest
+        if reading.at is None or _is_newer(newest, own.own):
+            own.own = newest
+            if own is not track:
+                own.latest = newest
         if known.kept_value is not None or known.kept_text is not None:
             kept = replace(track.sensor, kept_value=None, kept_text=None, kept_at=None)
             self._catalog.put_sensor(track, kept, quietly=True)
+        if own.sensor.kept_value is not None or own.sensor.kept_text is not None:
+            kept = replace(own.sensor, kept_value=None, kept_text=None, kept_at=None)
+            self._catalog.put_sensor(own, kept, quietly=True)
         self.marks.add(track.sensor.id)
 
     def _revive(self, track: Track, now: float) -> None:
@@ -111,7 +126,7 @@ class Intake:
         if track.latest is not None and not track.latest.retained:
             track.latest = replace(track.latest, heard_at=now)
 
-    def _keep(self, track: Track, reading: Reading, value: float | None, text: str | None) -> None:
+    def _keep(self, track: Track, own: Track, reading: Reading, value: float | None, text: str | None) -> None:
         """A retained value fills the tile and is no sample; the same value again says nothing new."""
         latest = track.latest
         if latest is not None:
@@ -119,10 +134,15 @@ class Intake:
                 return
             if reading.at is not None and latest.at is not None and latest.at > reading.at:
                 return
-        track.latest = Latest(0, reading.at, None, value, text)
-        kept = replace(track.sensor, kept_value=value, kept_text=text, kept_at=reading.at)
-        self._catalog.put_sensor(track, kept, quietly=True)
+        track.latest = own.latest = own.own = Latest(0, reading.at, None, value, text)
+        for each in (track,) if own is track else (track, own):
+            kept = replace(each.sensor, kept_value=value, kept_text=text, kept_at=reading.at)
+            self._catalog.put_sensor(each, kept, quietly=True)
         self.marks.add(track.sensor.id)
+
+
+def _is_newer(newest: Latest, latest: Latest | None) -> bool:
+    return latest is None or latest.at is None or latest.retained or newest.at is None or latest.at <= newest.at
 
 
 def _value_of(reading: Reading, track: Track) -> tuple[float | None, str | None]:

@@ -121,6 +121,14 @@ class Pending:
         elif len(rows) == MANY or self.eager:
             self._condition.notify()
 
+    def retime(self, new_ts: Callable[[int, int], int]) -> None:
+        """Samples are of another time than was thought."""
+        with self._condition:
+            self._batch.rows = [
+                (number, series, new_ts(number, ts), value, text)
+                for number, series, ts, value, text in self._batch.rows
+            ]
+
     def add_receipt(self, receipt: Receipt) -> None:
         """One more acknowledgement that waits."""
         pace, receipts = self.pace, self._batch.receipts

@@ -25,14 +25,16 @@ def recall(catalog: Catalog, rows: DeviceRows, inbox: Inbox, samples: Samples) -
         last = max(last, number)
     for track in catalog.tracks.values():
         if track.latest and track.latest.heard_at:
-            home = catalog.home(track.sensor.device)
-            catalog.heard_at[home] = max(track.latest.heard_at, catalog.heard_at.get(home, 0.0))
+            for device in {track.sensor.device, catalog.home(track.sensor.device)}:
+                catalog.heard_at[device] = max(track.latest.heard_at, catalog.heard_at.get(device, 0.0))
     return last, len(unfolded)
 
 
 def _newest(catalog: Catalog, track: Track, latest: Latest) -> None:
     """Know this as the newest value of a series, and of the one it counts for."""
     root = catalog.root(track)
+    if track.own is None or (track.own.at or 0.0) <= (latest.at or 0.0):
+        track.own = latest
     for each in (track,) if root is track else (track, root):
         if each.latest is None or (each.latest.at or 0.0) <= (latest.at or 0.0):
             each.latest = latest

@@ -6,8 +6,8 @@ import math
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from heapq import nlargest
 from itertools import pairwise
 from statistics import median
@@ -36,6 +36,17 @@ class Latest:
     def retained(self) -> bool:
         """True where the broker kept it and it is no sample."""
         return self.id == 0
+
+
+# (id, Unix milliseconds) of a sample -> when it really was
+NewTime = Callable[[int, int], int]
+
+
+def retimed(latest: Latest | None, new_ts: NewTime, when: Callable[[float], float]) -> Latest | None:
+    """The newest value, where its sample is of another time than was thought; `when` does the same for times of arrival."""
+    if latest is None or latest.id == 0 or latest.at is None or latest.heard_at is None:
+        return latest
+    return replace(latest, at=new_ts(latest.id, round(latest.at * 1000)) / 1000, heard_at=when(latest.heard_at))
 
 
 class Tail:
@@ -75,6 +86,14 @@ class Tail:
             kept.texts = {number: text for number, text in self.texts.items() if number > last_id} or None
         return kept
 
+    def retimed(self, new_ts: NewTime) -> Tail:
+        """A copy in which samples are of another time."""
+        kept = Tail()
+        kept.ids, kept.values, kept.texts = self.ids[:], self.values[:], self.texts
+        kept.stamps = array("q", map(new_ts, self.ids, self.stamps))
+        kept.in_order = all(before <= after for before, after in pairwise(kept.stamps))
+        return kept
+
     def samples(self, series: int, last_id: int = 0, limit: int | None = None) -> Iterator[Sample]:
         """The samples stored after `last_id` (the newest `limit` of them by time), in the order of storing."""
         end = len(self.values)
@@ -106,14 +125,16 @@ class Tail:
 
 
 class Track:
-    """One series in memory. `parts` are the series merged into it; `folded` caches its newest folded samples."""
+    """One series in memory. `parts` are the series merged into it; `latest` is the newest value of them all, `own` that of itself.
+    `folded` caches its newest folded samples."""
 
-    __slots__ = ("folded", "gaps", "heard_at", "latest", "parts", "sensor", "tail")
+    __slots__ = ("folded", "gaps", "heard_at", "latest", "own", "parts", "sensor", "tail")
 
     def __init__(self, sensor: Sensor) -> None:
         self.sensor = sensor
         self.tail = Tail()
         self.latest: Latest | None = None
+        self.own: Latest | None = None
         self.gaps: deque[float] | None = None
         self.heard_at: float | None = None
         self.parts: list[Track] = []
@@ -123,6 +144,11 @@ class Track:
     def ids(self) -> tuple[int, ...]:
         """The series whose samples are read together."""
         return (self.sensor.id, *(part.sensor.id for part in self.parts))
+
+    @property
+    def raw_from_s(self) -> int:
+        """From when on (Unix seconds) no single sample was let go."""
+        return max(each.sensor.raw_from or 0 for each in (self, *self.parts))
 
     def hear(self, now: float) -> None:
         """Note an arrival, for the usual gap between two."""

@@ -1,18 +1,21 @@
-"""Folding, rolling up and letting go: what keeps samples small and quick to read. Runs on the ingest thread only."""
+"""Folding and rolling up: what keeps samples small and quick to read. Runs on the ingest thread only."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
+from glance import allocator
 from glance.ingest.catalog import Catalog
-from glance.ingest.counters import per_bucket, rises
-from glance.ingest.tracks import Track
-from glance.store.devices import DeviceRows, Sensor
+from glance.ingest.counters import AFTER, BEFORE, growth_between
+from glance.ingest.hostclock import HostClock, since_boot
+from glance.ingest.letting_go import Keeping, LettingGo
+from glance.ingest.pending import Pending
+from glance.ingest.tracks import NewTime, Track
+from glance.store.devices import DeviceRows
 from glance.store.inbox import Inbox
 from glance.store.rollups import FIVE_S, HOUR_S, Rollups
 from glance.store.samples import Samples
@@ -24,10 +27,10 @@ FOLD_ROWS = 100_000
 # Stragglers of an hour are waited for; later ones are rolled up with the next fold.
 SETTLE_S = 120
 DAY_S = 86400.0
-PRUNE_S = DAY_S
-FORGOTTEN_KEPT_S = 7 * DAY_S
+# No payload's time is believed that is further ahead of the clock.
+AHEAD_S = 300.0
 MAX_HOURS_AT_ONCE = 48
-ROOM = 0.9
+FIVE_MS = FIVE_S * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,6 @@ class Marks:
 
     folded_to: int
     rolled_until_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How long samples and rollups are kept where a sensor does not say otherwise, and how many bytes altogether."""
-
-    raw_days: int
-    rollup_days: int
-    max_bytes: int
 
 
 class Upkeep:
@@ -60,41 +54,63 @@ class Upkeep:
         rollups: Rollups,
         keeping: Keeping,
         state: dict[str, str],
-        clock: Callable[[], float],
+        clock: HostClock,
+        pending: Pending,
+        monotonic: Callable[[], float] = since_boot,
     ) -> None:
         self._catalog = catalog
-        self._rows = rows
         self._inbox = inbox
         self._samples = samples
         self._rollups = rollups
         self._keeping = keeping
         self._clock = clock
+        self._pending = pending
+        self.letting_go = LettingGo(
+            catalog=catalog,
+            rows=rows,
+            inbox=inbox,
+            rollups=rollups,
+            keeping=keeping,
+            state=state,
+            clock=clock,
+            roll_to=self._roll_to,
+            monotonic=monotonic,
+        )
+        self._monotonic = monotonic
+        # what the clock showed last, at which monotonic time, and by how much it jumped ahead
+        self._seen = (clock(), monotonic())
+        self._ahead_s = 0.0
         this_hour = int(clock() // HOUR_S * HOUR_S)
         self.marks = Marks(int(state.get("folded_to", 0)), int(state.get("rolled_until", this_hour)))
-        self.pruned_at = float(state.get("pruned_at", clock()))
-        self.shortened: str | None = state.get("shortened") or None
-        self.stopping = False
         self._folded_at = clock()
         # what the decoder learned, handed over by the thread that uses it
         self.learned = self._stored_learned = state.get("decoder", "")
         self._recount: set[int] = set()
         self._late: list[tuple[int, int]] = [(series, hour) for series, hour in json.loads(state.get("late", "[]"))]
-        self._is_big = False
-        self._between: Callable[[], None] = lambda: None
         self.unfolded = 0
         # the deliveries that may come again, None = as they are stored
-        self.can_come_again: Callable[[], list[tuple[int, int]] | None] = lambda: None
+        self.can_come_again: Callable[[], Iterable[tuple[int, int]] | None] = lambda: None
 
     def run(self, between: Callable[[], None] = lambda: None) -> None:
         """Do what is due; `between` is called between two transactions of what takes longer."""
-        now, self._between = self._clock(), between
+        if not self._clock.is_set:
+            # what is not folded can still be put right
+            if self.unfolded >= FOLD_ROWS:
+                self.fold()
+            return
+        self.letting_go.between = between
+        self._set_right()
+        self._bring_back()
+        now = self._clock()
         if not 0 <= now - self._folded_at < FOLD_S or self.unfolded >= FOLD_ROWS:
             self.fold()
+            self.letting_go.shrink()
         if now - SETTLE_S >= self.marks.rolled_until_s + HOUR_S:
             self.roll()
-        late = not 0 <= now - self.pruned_at < PRUNE_S
-        if late or (self._is_big and now - self.pruned_at >= HOUR_S):
-            self.prune()
+        elif self._recount:
+            self._count_again(now)
+        if self.letting_go.is_due():
+            self.letting_go.prune(self.marks.rolled_until_s)
 
     def last_words(self) -> dict[str, str]:
         """What has to be known at the next start."""
@@ -104,12 +120,66 @@ class Upkeep:
         """A sensor turned out to be a counter: work out how much it grew in the hours that are rolled up already."""
         self._recount.update(track.ids)
 
+    def _set_right(self) -> None:
+        """Where the clock was set since the start: give what came before that its true time."""
+        host = self._clock
+        shift_s = round(host.correction_s(), 3)
+        if shift_s:
+            with self._catalog.lock:
+                numbers = frozenset(host.noted)
+            shift_ms = round(shift_s * 1000)
+            self._inbox.shift(numbers, shift_ms)
+            self._retime(
+                lambda number, ts: ts + shift_ms if number in numbers else ts,
+                lambda at: at + shift_s if host.was_thought(at) else at,
+            )
+            host.corrected()
+            self._seen = (self._clock(), self._monotonic())
+            log.info("The clock was set by %.0f s: %d samples were given their true time.", shift_s, len(numbers))
+        with self._catalog.lock:
+            host.grow_old()
+
+    def _bring_back(self) -> None:
+        """Where the clock had jumped ahead by days and is back: give what it stamped in between the time that it really was."""
+        now, passed = self._clock(), self._monotonic()
+        seen_at, seen_passed = self._seen
+        self._seen = (now, passed)
+        step_s = now - seen_at - (passed - seen_passed)
+        if abs(step_s) < DAY_S:
+            return
+        shift_s, self._ahead_s = self._ahead_s, max(0.0, self._ahead_s + step_s)
+        if step_s > 0:
+            return
+        if shift_s and abs(shift_s + step_s) < DAY_S:
+            self._move_back(int(now + AHEAD_S), round(shift_s * 1000))
+        with self._catalog.lock:
+            for track in self._catalog.tracks.values():
+                if (track.sensor.raw_from or 0) > now:
+                    raw_from = int(now // FIVE_S * FIVE_S)
+                    self._catalog.put_sensor(track, replace(track.sensor, raw_from=raw_from), quietly=True)
+        # what is rolled up of the time to come is rolled up again once that has passed
+        self._rolled_until(min(self.marks.rolled_until_s, int(now // HOUR_S * HOUR_S)))
+        self._roll_all_late()
+
+    def _move_back(self, after_s: int, shift_ms: int) -> None:
+        self._late += self._inbox.bring_back(after_s, shift_ms)
+        self._retime(
+            lambda _number, ts: ts - shift_ms if ts > after_s * 1000 else ts,
+            lambda at: at - shift_ms / 1000 if at > after_s else at,
+        )
+        log.info("The clock was ahead by %.0f s: what it had stamped is moved back.", shift_ms / 1000)
+
+    def _retime(self, new_ts: NewTime, when: Callable[[float], float]) -> None:
+        with self._catalog.lock:
+            self._pending.retime(new_ts)
+            self._catalog.retime(new_ts, when)
+
     # Folding
 
     def fold(self) -> None:
         """Move the unfolded samples into the table that charts read, and note what else has changed since."""
         now, began = self._clock(), time.monotonic()
-        last, self._late = self._inbox.fold(self.marks.rolled_until_s, now, self._late)
+        last, self._late = self._inbox.fold(self.marks.rolled_until_s, now, self._late, self._rollups.merge_late)
         self._folded_at = now
         if last:
             self.marks = replace(self.marks, folded_to=last)
@@ -121,13 +191,10 @@ class Upkeep:
                         track.tail = track.tail.after(last)
                         track.folded = None
             self.unfolded = sum(len(track.tail) for track in tracks)
-        if self._late:
-            for series, hour in self._late:
-                self._roll_late(series, hour)
-            self._inbox.put_state({"late": "[]"})
-            self._late = []
-        self._is_big = self._rollups.used_bytes() > self._keeping.max_bytes
+        self._roll_all_late()
         self._note(now)
+        # samples came one by one, between all else that is short-lived: now that they are gone there are holes
+        allocator.give_back()
         log.debug("Folded up to %d in %.0f ms.", last, (time.monotonic() - began) * 1000)
 
     def _note(self, now: float) -> None:
@@ -149,127 +216,95 @@ class Upkeep:
     # Rolling up
 
     def roll(self) -> None:
-        """Roll up the hours that have passed, oldest first."""
+        """Roll up the hours that have passed, oldest first; a time without samples costs nothing, however long it was."""
         now = self._clock()
         self.fold()
+        due = int((now - SETTLE_S) // HOUR_S * HOUR_S)
         for _ in range(MAX_HOURS_AT_ONCE):
             hour = self.marks.rolled_until_s
-            if self.stopping or now - SETTLE_S < hour + HOUR_S:
+            if hour < due - HOUR_S:
+                following = self._rollups.next_hour(hour)
+                hour = due if following is None else min(max(hour, following), due)
+            if self.letting_go.is_stopping or hour >= due:
+                self._rolled_until(max(hour, self.marks.rolled_until_s))
                 break
-            self._rollups.roll_hour(hour)
-            for track in self._counters():
-                self._count(track.sensor, hour, hour + HOUR_S)
-            self._inbox.put_state({"rolled_until": str(hour + HOUR_S)})
-            self.marks = replace(self.marks, rolled_until_s=hour + HOUR_S)
-            self._between()
+            self._roll(hour, hour + HOUR_S)
+            self._rolled_until(hour + HOUR_S)
+            self.letting_go.between()
+        self._count_again(now)
+
+    def _rolled_until(self, hour_s: int) -> None:
+        if hour_s != self.marks.rolled_until_s:
+            self._inbox.put_state({"rolled_until": str(hour_s)})
+            self.marks = replace(self.marks, rolled_until_s=hour_s)
+
+    def _roll(self, begin_s: int, end_s: int) -> None:
+        self._rollups.roll(begin_s, end_s)
+        for track in list(self._catalog.tracks.values()):
+            if track.sensor.is_counter and track.sensor.part_of is None:
+                self._count(track, begin_s, end_s)
+
+    def _roll_to(self, end_s: int) -> None:
+        """Roll up what is not yet, ahead of time: its samples have to go."""
+        begin_s = self.marks.rolled_until_s
+        while begin_s < end_s:
+            following = min(begin_s // HOUR_S * HOUR_S + HOUR_S, end_s)
+            self._roll(begin_s, following)
+            begin_s = following
+
+    def _count_again(self, now: float) -> None:
+        """Work out anew how much some counters grew, as far as their samples are there."""
         for series in sorted(self._recount):
             self._recount.discard(series)
-            counter = self._catalog.tracks.get(series)
-            if counter is not None:
-                self._count(counter.sensor, int(now - self._keeping.raw_days * DAY_S), self.marks.rolled_until_s)
+            track = self._catalog.tracks.get(series)
+            if track is None or not self._catalog.root(track).sensor.is_counter:
+                continue
+            days = self._catalog.root(track).sensor.raw_days or self._keeping.raw_days
+            begin_s = int((now - days * DAY_S) // HOUR_S * HOUR_S)
+            while begin_s < self.marks.rolled_until_s and not self.letting_go.is_stopping:
+                end_s = min(begin_s + int(DAY_S), self.marks.rolled_until_s)
+                self._count(track, begin_s, end_s)
+                begin_s = end_s
+                self.letting_go.between()
+
+    def _roll_all_late(self) -> None:
+        if self._late:
+            for series, hour in self._late:
+                self._roll_late(series, hour)
+            self._inbox.put_state({"late": "[]"})
+            self._late = []
 
     def _roll_late(self, series: int, hour: int) -> None:
         self._rollups.roll_one(series, hour)
         track = self._catalog.tracks.get(series)
-        if track is not None and track.sensor.is_counter:
-            self._count(track.sensor, hour, hour + 2 * HOUR_S)
-
-    def _counters(self) -> list[Track]:
-        return [track for track in list(self._catalog.tracks.values()) if track.sensor.is_counter]
-
-    def _count(self, sensor: Sensor, begin_s: int, end_s: int) -> None:
-        """Store how much a counter grew in each 5 minutes of a stretch."""
-        upto = self.marks.folded_to
-        before = self._samples.last_before([sensor.id], begin_s * 1000, upto)
-        numbers = self._samples.numbers([sensor.id], begin_s * 1000, end_s * 1000, upto, 1_000_000)
-        grown = rises(numbers, before.value if before else None, both_ways=sensor.state_class == "total")
-        self._rollups.put_rises(sensor.id, [(at // 1000, rise) for at, rise in per_bucket(grown, FIVE_S * 1000)])
-
-    # Letting go
-
-    def prune(self) -> None:
-        """Delete what is older than it is kept, then, where the database is still too big, the oldest of all."""
-        now = self._clock()
-        with self._catalog.lock:
-            sensors = [track.sensor for track in self._catalog.tracks.values()]
-        # whole hours, so that an hour is never rolled up again from a part of its samples
-        raw = [(sensor.id, _hour(now - self._days(sensor)[0] * DAY_S)) for sensor in sensors if sensor.kind == "number"]
-        rolled = [(sensor.id, _hour(now - self._days(sensor)[1] * DAY_S)) for sensor in sensors]
-        gone = self._prune(raw, rolled)
-        for sensor in sensors:
-            if sensor.kind != "number" and not self.stopping:
-                gone += self._prune_words(sensor, now)
-                self._between()
-        self._erase_forgotten(now)
-        longest = max([self._keeping.raw_days, self._keeping.rollup_days, *(max(self._days(each)) for each in sensors)])
-        self._rollups.prune_rest(now - self._keeping.raw_days * DAY_S, int(now // DAY_S) - longest - 1)
-        self._inbox.forget_texts()
-        self._shrink(now, [sensor.id for sensor in sensors])
-        self.pruned_at = now
-        self._inbox.put_state({"pruned_at": str(now), "shortened": self.shortened or ""})
-        if gone:
-            log.info("Let go of %d old rows.", gone)
-
-    def _prune(self, raw: Sequence[tuple[int, int]], rolled: Sequence[tuple[int, int]]) -> int:
-        """Delete what is older, a series at a time."""
-        gone = 0
-        for series, before_s in raw:
-            gone += 0 if self.stopping else self._rollups.prune_samples(series, before_s)
-            self._between()
-        for series, before_s in rolled:
-            gone += 0 if self.stopping else self._rollups.prune_rollups(series, before_s)
-            self._between()
-        return gone
-
-    def _days(self, sensor: Sensor) -> tuple[int, int]:
-        return sensor.raw_days or self._keeping.raw_days, sensor.rollup_days or self._keeping.rollup_days
-
-    def _prune_words(self, sensor: Sensor, now: float) -> int:
-        """Words have no averages: after the raw days each change is kept, as long as rollups are."""
-        raw_days, rollup_days = self._days(sensor)
-        gone = self._rollups.prune_samples(sensor.id, _hour(now - max(raw_days, rollup_days) * DAY_S))
-        if sensor.kind != "event":
-            gone += self._rollups.thin(sensor.id, _hour(now - raw_days * DAY_S))
-        return gone
-
-    def _erase_forgotten(self, now: float) -> None:
-        with self._catalog.lock:
-            tracks = [
-                track
-                for track in self._catalog.tracks.values()
-                if track.sensor.forgotten_at is not None and now - track.sensor.forgotten_at > FORGOTTEN_KEPT_S
-            ]
-        for track in tracks:
-            self._rollups.erase(track.sensor.id)
-            self._between()
-            with self._catalog.lock:
-                self._catalog.drop_track(track)
-        if tracks:
-            self._rows.drop([], [track.sensor.id for track in tracks])
-
-    def _shrink(self, now: float, series: list[int]) -> None:
-        """Delete the oldest day of samples, then of rollups, until there is room again, and keep a sentence for the page."""
-        limit = self._keeping.max_bytes
-        self.shortened = None
-        if self._rollups.used_bytes() <= limit:
+        if track is None or not self._catalog.root(track).sensor.is_counter:
             return
-        while self._rollups.used_bytes() > ROOM * limit and not self.stopping:
-            raw_from, rolled_from = self._rollups.span_s()
-            if raw_from is not None and raw_from < now - DAY_S:
-                cut = _hour(raw_from + DAY_S)
-                self._prune([(each, cut) for each in series], [])
-                kept = "samples"
-            elif rolled_from is not None and rolled_from < now - DAY_S:
-                cut = _hour(rolled_from + DAY_S)
-                self._prune([], [(each, cut) for each in series])
-                kept = "averages"
-            else:
-                break
-            since = datetime.fromtimestamp(cut, UTC).strftime("%Y-%m-%d %H:%M UTC")
-            self.shortened = f"The database reached its limit of {limit // 1_000_000} MB (GLANCE_MAX_MB): {kept} before {since} were deleted."
-        if self.shortened:
-            log.warning("%s", self.shortened)
+        # what follows has grown by less now, and the one after that may show it to be a wrong reading
+        after = self._samples.measured_after(
+            self._catalog.root(track).ids, (hour + HOUR_S) * 1000, self.marks.folded_to, BEFORE
+        )
+        last_ms = max([number.ts for number in after], default=0)
+        end_s = max(hour + HOUR_S, last_ms // FIVE_MS * FIVE_S + FIVE_S)
+        self._count(track, hour, min(end_s, max(self.marks.rolled_until_s, hour + HOUR_S)))
 
-
-def _hour(at: float) -> int:
-    return int(at // HOUR_S * HOUR_S)
+    def _count(self, track: Track, begin_s: int, end_s: int) -> None:
+        """Store how much a counter grew in each 5 minutes of a stretch, with all that was merged into it as one row of numbers."""
+        root, upto = self._catalog.root(track), self.marks.folded_to
+        begin_s = max(begin_s, root.raw_from_s)
+        before = self._samples.measured_before(root.ids, begin_s * 1000, upto, 1)
+        if before:
+            # what comes next may show that the one before was a wrong reading
+            begin_s = max(before[0].ts // FIVE_MS * FIVE_S, root.raw_from_s)
+        begin_ms, end_ms = begin_s * 1000, end_s * 1000
+        numbers = [
+            *self._samples.measured_before(root.ids, begin_ms, upto, BEFORE),
+            *self._samples.measured(root.ids, begin_ms, end_ms, upto),
+            *self._samples.measured_after(root.ids, end_ms, upto, AFTER),
+        ]
+        sums: dict[int, dict[int, float]] = {series: {} for series in root.ids}
+        both_ways = root.sensor.counts_as == "total"
+        for number, grown in growth_between(numbers, begin_ms, end_ms, both_ways=both_ways):
+            five, of_series = number.ts // FIVE_MS * FIVE_S, sums[number.series]
+            of_series[five] = of_series.get(five, 0.0) + grown
+        for series, found in sums.items():
+            self._rollups.put_rises(series, begin_s, end_s, found.items())

@@ -13,8 +13,12 @@ from glance.mqtt.address import Address
 PROTOCOL, CLIENT_ID, CREDENTIALS, FORBIDDEN, BUSY = 0x84, 0x85, 0x86, 0x87, 0x89
 # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH (OpenSSL, x509_vfy.h)
 OTHER_NAME = (62, 64)
+# X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+OUT_OF_DATE = (9, 10)
 TAKEN_OVER = 0x8E
 SHUTTING_DOWN = 0x8B
+# So many good connections in a row that ended at once are no accident.
+MANY_SHORT = 3
 
 
 def of_error(error: BaseException, address: Address) -> str:
@@ -26,6 +30,11 @@ def of_error(error: BaseException, address: Address) -> str:
             return (
                 f"The certificate of the broker at {at} was refused ({reason.rstrip('.')}). "
                 "Use the name that it is made out for in GLANCE_MQTT_URL."
+            )
+        if error.verify_code in OUT_OF_DATE:
+            return (
+                f"The certificate of the broker at {at} was refused ({reason}). "
+                "Renew it there, and check the clocks of both computers."
             )
         return f"The certificate of the broker at {at} was refused ({reason}). Name its issuer with ?ca=/path in GLANCE_MQTT_URL."
     if isinstance(error, ssl.SSLError):
@@ -68,8 +77,8 @@ def of_denial(topics: Sequence[str], address: Address) -> str:
     )
 
 
-def of_end(code: int | None, address: Address) -> str:
-    """Why an established connection ended."""
+def of_end(code: int | None, address: Address, short: int = 0) -> str:
+    """Why an established connection ended; `short` is how many in a row, with this one, lasted only seconds."""
     at = address.shown
     if code == TAKEN_OVER:
         return (
@@ -77,4 +86,10 @@ def of_end(code: int | None, address: Address) -> str:
         )
     if code == SHUTTING_DOWN:
         return f"The broker at {at} shut down."
+    if short >= MANY_SHORT:
+        # Mosquitto before 2.0.12, and any broker with MQTT 3.1.1, takes a session away without a word
+        return (
+            f"The broker at {at} lets Glance in and hangs up again and again: does a second Glance run with a copy of this "
+            "data folder? Its log says more."
+        )
     return f"The connection to the broker at {at} was lost."

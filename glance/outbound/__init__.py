@@ -7,48 +7,39 @@ are never used.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from glance import guard
 from glance.errors import FetchError
 from glance.guard import Guard
 from glance.outbound.answer import Answer
 from glance.outbound.ask import content_type_of
-from glance.outbound.auth import Sessions
-from glance.outbound.client import MAX_BYTES, Client
 from glance.outbound.masking import Mask
-from glance.outbound.memory import Lanes
 from glance.outbound.rules import FREE, Bound, Rules
-from glance.outbound.send import Sender
 from glance.outbound.target import parse
 
-__all__ = [
-    "FREE",
-    "MAX_BYTES",
-    "Answer",
-    "Bound",
-    "Client",
-    "Guard",
-    "Mask",
-    "Outbound",
-    "Rules",
-    "content_type_of",
-    "lane",
-]
+if TYPE_CHECKING:
+    from glance.outbound.client import Client
+    from glance.outbound.clients import Clients
+
+__all__ = ["FREE", "Answer", "Bound", "Guard", "Mask", "Outbound", "Rules", "content_type_of", "lane"]
 
 
 class Outbound:
-    """What all fetches share: connections, kept bodies, limits per host, logins.
+    """What all fetches share: connections, kept bodies, limits per host, logins; made for the first fetch.
 
     `see(host, address)` is called with every address before Glance connects to it (host `unix` and the socket's path for
     a unix socket) and may raise FetchError(kind="blocked"); without it that is glance.guard.check.
     """
 
     def __init__(self, see: Guard = guard.check) -> None:
-        self._sender = Sender(see)
-        self._lanes = Lanes()
-        self._sessions = Sessions()
+        self._see = see
+        self._lock = threading.Lock()
+        self._clients: Clients | None = None
+        self._closed = False
 
     def client(
         self,
@@ -61,19 +52,26 @@ class Outbound:
 
         `rules` say which hosts it may ask and which credentials it may use; without them every host, and none.
         """
-        return Client(
-            self._sender,
-            self._lanes,
-            self._sessions,
-            deadline=deadline,
-            secrets=tuple(secrets),
-            now=now,
-            rules=rules or FREE,
-        )
+        return self.clients().client(deadline, tuple(secrets), now, rules or FREE)
+
+    def clients(self) -> Clients:
+        """What makes the clients, loaded where it is not yet."""
+        with self._lock:
+            if self._clients is None:
+                from glance.outbound.clients import Clients  # late: urllib3 is a tenth of the start
+
+                self._clients = Clients(self._see)
+                if self._closed:
+                    self._clients.close()
+            return self._clients
 
     def close(self) -> None:
         """End running requests at once and refuse further ones; may be called twice."""
-        self._sender.close()
+        with self._lock:
+            self._closed = True
+            clients = self._clients
+        if clients is not None:
+            clients.close()
 
 
 def lane(url: object) -> str | None:

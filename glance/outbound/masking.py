@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 HIDDEN = "••••••••"
 # Shorter secrets would hide too much of what is not theirs.
 _LEAST_INSIDE = 8
+_LEAST_NUMBER = 4
 
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:api_?-?key|key|token|secret|password|passwd|passphrase|pwd|pass|auth|sig|signature|sid|appid|"
@@ -35,6 +36,11 @@ class Mask:
             re.escape(form) + "[A-Za-z0-9+/_=-]{0,4}" for form in inside
         ]
         self._pattern = re.compile("|".join(patterns)) if patterns else None
+        # In data written as JSON a form stands as JSON writes it, also one that is itself escaped.
+        written = {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms} - forms
+        self._in_data = re.compile("|".join([*patterns, *map(_form, written)])) if patterns else None
+        # A PIN may come back without its quotes; numbers of one to three digits are everywhere.
+        self._numbers = frozenset(secret for secret in given if len(secret) >= _LEAST_NUMBER)
 
     def text(self, text: str) -> str:
         """`text` without the secrets."""
@@ -42,7 +48,7 @@ class Mask:
 
     def data(self, data: Any) -> Any:
         """Plain JSON data without the secrets, in texts and in names of fields; the same object where it holds none."""
-        if self._pattern is None or not self.finds(json.dumps(data, ensure_ascii=False, default=str)):
+        if self._in_data is None or not self._in_data.search(json.dumps(data, ensure_ascii=False, default=str)):
             return data
         return self._walked(data)
 
@@ -53,7 +59,13 @@ class Mask:
             return [self._walked(item) for item in data]
         if isinstance(data, dict):
             return {self.text(str(name)): self._walked(item) for name, item in data.items()}
-        return data
+        return HIDDEN if self._is_secret(data) else data
+
+    def _is_secret(self, data: Any) -> bool:
+        """True for a number that is a secret, however it is written."""
+        if isinstance(data, bool) or not isinstance(data, (int, float)):
+            return False
+        return str(data) in self._numbers or (isinstance(data, float) and f"{data:.0f}" in self._numbers)
 
     def finds(self, text: str) -> bool:
         """True where `text` holds a secret."""
@@ -70,15 +82,28 @@ def _forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "replace")
     quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     forms = {secret, *quoted, *(_lower_escapes(one) for one in quoted)}
-    forms |= {
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        escape(secret),
-        escape(secret, False),
-    }
+    forms |= _in_json(secret) | _in_html(secret)
     forms.add(base64.b64encode(raw).decode())
     if len(raw) >= _LEAST_INSIDE:
         forms |= {raw.hex(), raw.hex().upper()}
+    return forms
+
+
+def _in_json(secret: str) -> set[str]:
+    """As text within JSON; some write `/`, `&`, `<`, `>` and quotes as escapes too, and the letters of these in capitals."""
+    forms = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    forms |= {form.replace("/", "\\/") for form in forms}
+    for letters in ("&<>", "&<>'"):
+        forms |= {re.sub(f"[{letters}]", lambda found: f"\\u{ord(found[0]):04x}", form) for form in forms}
+    return forms | {re.sub(r"\\u[0-9a-f]{4}", lambda found: f"\\u{found[0][2:].upper()}", form) for form in forms}
+
+
+def _in_html(secret: str) -> set[str]:
+    """Escaped for HTML or XML; quotes have several names."""
+    forms = {escape(secret), escape(secret, False)}
+    for single in ("&#39;", "&#039;", "&apos;"):
+        for double in ("&quot;", "&#34;"):
+            forms.add(escape(secret, False).replace("'", single).replace('"', double))
     return forms
 
 

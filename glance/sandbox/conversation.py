@@ -18,6 +18,9 @@ from glance.sandbox.frames import Forged
 
 MAX_FETCHES = 20
 MAX_CREDENTIALS = 50
+# Code that is refused so often does not ask in earnest, and each refusal is work for Glance.
+MAX_REFUSED = 100
+MAX_LINE = 1_000_000
 
 _NUMBER = (int, float)
 _TEXT_OR_NONE = (str, type(None))
@@ -139,7 +142,7 @@ class Conversation:
     def __init__(self, pipes: Pipes, calls: Calls) -> None:
         self._pipes = pipes
         self._calls = calls
-        self._fetches = self._credentials = self._chars = 0
+        self._fetches = self._credentials = self._chars = self._refused = 0
         self.outcome = Outcome()
 
     def hold(self, task: dict[str, Any]) -> Outcome:
@@ -167,16 +170,23 @@ class Conversation:
             raise Forged("It logs more than is allowed.")
         self.outcome.log.append(text)
 
+    def _refuse(self) -> None:
+        self._refused += 1
+        if self._refused > MAX_REFUSED:
+            raise Forged("It asks more often than is allowed.")
+
     def _answer(self, say: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Do what is asked for; a refusal is an answer too."""
         try:
             if say == "credential":
                 self._credentials += 1
                 if self._credentials > MAX_CREDENTIALS:
+                    self._refuse()
                     raise FetchError(f"Code may ask for {MAX_CREDENTIALS} credentials in a run.", kind="blocked")
                 return {"ok": True, "value": self._calls.credential(message["name"])}
             self._fetches += 1
             if self._fetches > MAX_FETCHES:
+                self._refuse()
                 raise FetchError(f"Code may send {MAX_FETCHES} requests in a run.", kind="blocked")
             left_s = self._pipes.deadline - time.monotonic()
             return {"ok": True, **self._calls.fetch(message, left_s)}
@@ -206,9 +216,11 @@ def _fault(message: Mapping[str, Any]) -> Fault:
     kind = message["kind"]
     if kind not in ("syntax", "raised", "fetch", "memory", "answer"):
         raise Forged("It names a fault that does not exist.")
-    trace = message["trace"]
+    trace, line = message["trace"], message["line"]
     if len(trace) > 20 or not all(isinstance(one, int) and not isinstance(one, bool) for one in trace):
         raise Forged("Its trace is not one.")
+    if not all(0 <= one <= MAX_LINE for one in (*trace, *(() if line is None else (line,)))):
+        raise Forged("It names a line that cannot be.")
     limit = inside.TEXT_LIMIT
     name = message["type"]
-    return Fault(kind, message["text"][:limit], name[:100] if name else None, message["line"], tuple(trace))
+    return Fault(kind, message["text"][:limit], name[:100] if name else None, line, tuple(trace))

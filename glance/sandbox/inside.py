@@ -32,6 +32,10 @@ QUIET_MODULES = "_strptime locale".split()
 ENCODINGS = "utf-8 ascii latin-1 cp1252 iso8859-15 utf-16 utf-8-sig unicode-escape raw-unicode-escape".split()
 TEXT_LIMIT = 2_000
 TOO_LARGE = "The code returned more than 1 MB, the limit."
+UNREADABLE = (
+    f"The code returned JSON that is nested more than {frames.MAX_DEPTH - 2} levels deep,"
+    f" or holds a whole number of more than {frames.MAX_DIGITS} digits."
+)
 LOG_LINES, LOG_CHARS = 200, 32_000
 
 
@@ -229,6 +233,10 @@ def _encoded(message: dict[str, Any]) -> bytes:
         return frames.encode(_failed("answer", f"The code returned something that is not JSON: {reason}."))
     if len(whole) > frames.ANSWER_LIMIT:
         return frames.encode(_failed("answer", TOO_LARGE))
+    try:
+        frames.decode(whole[frames.HEAD.size :])
+    except frames.Forged:  # as the host would say, but for the author
+        return frames.encode(_failed("answer", UNREADABLE))
     return whole
 
 

@@ -15,8 +15,9 @@ from glance.live import Hub
 from glance.model import Look, Widget
 from glance.params import with_defaults
 from glance.series.charts import RANGE_S, Charts
-from glance.series.choosing import FILTERS, Item, items_of
-from glance.series.lines import Line, line_of, missing, worst
+from glance.series.choosing import Item, items_of
+from glance.series.lines import Line, away, line_of, worst
+from glance.series.missing import BrokerFault, missing
 from glance.series.overviews import DeviceStanding, devices_of, rows_of
 from glance.series.words import shown_value
 from glance.store.devices import Sensor
@@ -31,7 +32,8 @@ KEPT_OVERVIEWS = 200
 class Series:
     """Looks for widgets on series, and follows their series on the hub; safe for any thread.
 
-    `standing` and `device_standing` judge liveness, `connected` changes when the broker comes or goes.
+    `standing` and `device_standing` judge liveness, `connected` changes when the broker comes or goes, `broker_fault` says what is
+    wrong with the connection to it.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Series:
         device_standing: DeviceStanding,
         hub: Hub,
         connected: Callable[[], object] = lambda: None,
+        broker_fault: BrokerFault = lambda _device: None,
     ) -> None:
         self._ingest = ingest
         self._widgets = widgets
@@ -51,6 +54,7 @@ class Series:
         self._device_standing = device_standing
         self._hub = hub
         self._connected = connected
+        self._broker_fault = broker_fault
         self._was_connected: object = None
         self._charts = Charts(ingest.samples)
         self._lock = threading.Lock()
@@ -68,6 +72,7 @@ class Series:
         with self._lock:
             self._overviews.clear()
         self._hub.mark(self._following)
+        self._hub.mark_newcomers()
 
     def tick(self, now: float) -> None:
         """Follow the series of new and changed widgets; repaint what has turned stale since, or was held back."""
@@ -166,7 +171,7 @@ class Series:
         lines = self._lines(widget, now)
         known = [line for line in lines if line.is_known]
         if not known:
-            nothing = missing(self._ingest, lines, _asked(source))
+            nothing = missing(self._ingest, lines, source, self._broker_fault)
             return Look(None, False, "empty", None, None, nothing, f"none.{nothing}")
         tail, again_at = None, None
         if shape == "points":
@@ -178,7 +183,7 @@ class Series:
         else:
             data, version, again_at = self._charts.value(known[0], source, now)
         judged = known[:1] if shape == "value" else known
-        state, sentence, stale_at = worst([line.standing for line in judged if line.standing is not None])
+        state, found, stale_at = worst([line.standing for line in judged if line.standing is not None])
         at = max((line.latest.at for line in judged if line.latest and line.latest.at is not None), default=None)
         with self._lock:
             due = [each for each in (stale_at if state == "live" else None, again_at) if each is not None]
@@ -186,8 +191,9 @@ class Series:
                 self._due[widget.id] = min(due)
             else:
                 self._due.pop(widget.id, None)
-        version = f"{version}.{state}.{self._ingest.devices.changes}"
-        return Look(data, True, state, at, stale_at, sentence, version, tail)
+        gone = away(state, found)
+        version = f"{version}.{gone or state}.{self._ingest.devices.changes}"
+        return Look(data, True, state, at, stale_at, found.sentence if found else None, version, tail, gone)
 
     def points(self, widget: Widget, span: str, now: float) -> dict[str, Any]:
         """The widget's lines over another range, as the shape *points*; for the range picker."""
@@ -200,16 +206,3 @@ class Series:
 
     def _lines(self, widget: Widget, now: float) -> list[Line]:
         return [line_of(self._ingest, item, self._standing, now) for item in self.items(widget)]
-
-
-def _asked(source: Mapping[str, Any]) -> str | None:
-    """What a selection asks for, in words; None where there is none."""
-    select = source.get("select")
-    if not isinstance(select, Mapping):
-        return None
-    told = [f"{name} {_listed(select[name])}" for name in FILTERS if select.get(name)]
-    return " and ".join(told) if told else "the selection"
-
-
-def _listed(value: Any) -> str:
-    return " or ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from glance.ingest.history import History
@@ -34,15 +34,22 @@ PER_S: Mapping[str, int] = {"hour": 3600, "day": 86400}
 PER_WORDS: Mapping[str, str] = {"hour": "This hour", "day": "Today"}
 Points = list[list[Any]]
 Point = tuple[float, float]
+# points, and the lowest and highest of what is behind them
+Read = tuple[Points, float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Points of a chart as they were read at `made_at`; `number` tells two readings apart."""
+    """Points of a chart as they were read at `made_at`; `number` tells two readings apart.
+
+    `low` and `high` are of single samples, where the points are averages; None where the line has none.
+    """
 
     made_at: float
     points: Points
     number: int
+    low: float | None = None
+    high: float | None = None
 
 
 class Charts:
@@ -80,8 +87,9 @@ class Charts:
             data |= {"value": base.points[-1][1] or 0.0, "label": PER_WORDS[per], "trend": base.points}
             number = base.number
         elif sensor.kind == "number":
-            base = self._history(sensor.id, span, TREND_POINTS, now)
+            base = self._history(sensor, span, TREND_POINTS, now)
             number = base.number
+            data |= _extremes(base, latest)
             newest, again_at = self._tip(sensor.id, base, latest, now)
             data["trend"] = [*base.points, list(newest)] if newest else base.points
             tip_at = newest[0] if newest else 0.0
@@ -109,8 +117,8 @@ class Charts:
                 base = self._uses(sensor.id, per, span, now)
                 one |= {"points": base.points, "bars": PER_S[per]}
             elif sensor.kind == "number":
-                base = self._history(sensor.id, span, CHART_POINTS, now)
-                one["points"] = base.points
+                base = self._history(sensor, span, CHART_POINTS, now)
+                one |= {"points": base.points, **_extremes(base)}
                 tip = _newest(base.points, latest)
             else:
                 base = self._stretches(line, span, now)
@@ -139,22 +147,28 @@ class Charts:
                     self._tips.popitem(last=False)
         return newest, None
 
-    def _history(self, series: int, span: str, points: int, now: float) -> Base:
+    def _history(self, sensor: Sensor, span: str, points: int, now: float) -> Base:
         span_s = RANGE_S.get(span, 86400)
 
-        def read() -> Points:
-            chart = self._samples.history(series, now - span_s, now, points)
-            return [[point.t, None if point.avg is None else round(point.avg, 4)] for point in chart.points]
+        def read() -> Read:
+            chart = self._samples.history(sensor.id, now - span_s, now, points)
+            found: Points = [[point.t, None if point.avg is None else round(point.avg, 4)] for point in chart.points]
+            # an average stands at the beginning of its time, but no line begins before its sensor did
+            if found and found[0][0] < sensor.first_at < found[0][0] + chart.step_s:
+                found[0][0] = sensor.first_at
+            low = min((point.low for point in chart.points if point.low is not None), default=None)
+            high = max((point.high for point in chart.points if point.high is not None), default=None)
+            return found, low, high
 
-        return self._kept((series, span, points), now, min(60.0, max(2.0, span_s / points / 2)), read)
+        return self._kept((sensor.id, span, points), now, min(60.0, max(2.0, span_s / points / 2)), read)
 
     def _uses(self, series: int, per: Literal["hour", "day"], span: str, now: float) -> Base:
         """How much a counter grew in each hour or day of the range; the last one is not over yet."""
         span_s = max(RANGE_S.get(span, 86400), FEWEST_USES * PER_S[per])
 
-        def read() -> Points:
+        def read() -> Read:
             uses = self._samples.use(series, now - span_s, now, per)
-            return [[use.begin, None if use.value is None else round(use.value, 4)] for use in uses]
+            return [[use.begin, None if use.value is None else round(use.value, 4)] for use in uses], None, None
 
         return self._kept((series, f"{per}.{span}", 0), now, USES_KEPT_S, read)
 
@@ -164,14 +178,14 @@ class Charts:
         assert sensor is not None
         assert latest is not None
 
-        def read() -> Points:
+        def read() -> Read:
             found = self._samples.timeline(sensor.id, now - RANGE_S.get(span, 86400), now + 0.001)
             points: Points = [[one.begin, one.value if one.value is not None else one.text] for one in found]
-            return [*points, [found[-1].end, points[-1][1]]] if points else []
+            return [*points, [found[-1].end, points[-1][1]]] if points else [], None, None
 
         return self._kept((sensor.id, f"w{latest.id}.{span}", 0), now, 10.0, read)
 
-    def _kept(self, key: tuple[int, str, int], now: float, keep_s: float, read: Callable[[], Points]) -> Base:
+    def _kept(self, key: tuple[int, str, int], now: float, keep_s: float, read: Callable[[], Read]) -> Base:
         """What was read less than `keep_s` ago, else what is read now; its number stays while the points do.
 
         Where reading takes long, the charts of a page take turns: one may be three times as old until its turn comes.
@@ -184,11 +198,12 @@ class Charts:
         took_s = time.monotonic() - began
         self._next_read_at = began + took_s / READING_SHARE if took_s > SHORT_READ_S else 0.0
         with self._lock:
-            if kept is not None and kept.points == found:
-                made = Base(now, kept.points, kept.number)
+            if kept is not None and (kept.points, kept.low, kept.high) == found:
+                made = replace(kept, made_at=now)
             else:
                 self._numbers += 1
-                made = Base(now, found, self._numbers)
+                points, low, high = found
+                made = Base(now, points, self._numbers, low, high)
             self._bases[key] = made
             self._bases.move_to_end(key)
             while len(self._bases) > KEPT_BASES:
@@ -200,6 +215,15 @@ def _per(source: Mapping[str, Any], sensor: Sensor) -> Literal["hour", "day"] | 
     """Whether a counter is to be shown as what was used of it, per hour or day."""
     per = source.get("use")
     return per if per in ("hour", "day") and sensor.is_counter else None
+
+
+def _extremes(base: Base, latest: Latest | None = None) -> dict[str, float]:
+    """The lowest and highest single sample of a line, the newest one with them; empty where there is none."""
+    if base.low is None or base.high is None:
+        return {}
+    newest = latest.value if latest is not None and not latest.retained else None
+    both = [base.low, base.high, *([] if newest is None else [newest])]
+    return {"low": min(both), "high": max(both)}
 
 
 def _words(sensor: Sensor, points: Points) -> dict[str, str]:

@@ -64,6 +64,20 @@ def selected(catalog: Catalog, select: Mapping[str, Any]) -> list[tuple[Sensor, 
     return found[:MOST_SENSORS]
 
 
+def hidden_ones(catalog: Catalog, source: Mapping[str, Any]) -> int:
+    """How many sensors would fit a selection if they, or their devices, were not hidden."""
+    select = source.get("select")
+    wanted = {name: _words(select.get(name)) for name in FILTERS} if isinstance(select, Mapping) else {}
+    count = 0
+    for track in list(catalog.tracks.values()) if wanted else ():
+        sensor, device = track.sensor, catalog.devices.get(track.sensor.device)
+        gone = sensor.part_of is not None or sensor.forgotten_at is not None or sensor.removed_at is not None
+        if device is None or gone or device.ignored or device.forgotten_at is not None:
+            continue
+        count += (device.hidden or sensor.hidden) and _fits(wanted, sensor, device)
+    return count
+
+
 def _fits(wanted: Mapping[str, frozenset[str]], sensor: Sensor, device: Device) -> bool:
     told = {
         "class": (class_of(sensor),),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glance.ingest import Ingest
 from glance.ingest.liveness import Standing
 from glance.ingest.tracks import Latest
-from glance.model import State
+from glance.model import Away, State
 from glance.series.choosing import Item
 from glance.store.devices import Sensor
 
@@ -49,8 +49,8 @@ def line_of(ingest: Ingest, item: Item, standing: Callable[[Sensor, float], Stan
     return Line(item.label or sensor.title, item.device, item.sensor, sensor, latest, standing(sensor, now))
 
 
-def worst(standings: Sequence[Standing]) -> tuple[State, str | None, float | None]:
-    """The state of a card over all its sensors: live while one is; the sentence names what is wrong where none is."""
+def worst(standings: Sequence[Standing]) -> tuple[State, Standing | None, float | None]:
+    """The state of a card over all its sensors: live while one is; else the standing of the worst of them decides."""
     live = [standing for standing in standings if standing.state == "live"]
     if live:
         ends = [standing.stale_at for standing in live if standing.stale_at is not None]
@@ -58,20 +58,11 @@ def worst(standings: Sequence[Standing]) -> tuple[State, str | None, float | Non
     found = min(standings, key=lambda standing: WORST.index(standing.state), default=None)
     if found is None:
         return "stale", None, None
-    return SHOWN_AS[found.state], found.sentence, None
+    return SHOWN_AS[found.state], found, None
 
 
-def missing(ingest: Ingest, lines: Sequence[Line], chosen_by: str | None) -> str:
-    """Which link is missing, as a sentence; `chosen_by` says what a selection asks for, None = sensors are named."""
-    if not lines:
-        if chosen_by is not None:
-            return f"No sensor fits {chosen_by} yet. It joins by itself once one does."
-        return "No sensor is chosen yet."
-    line = lines[0]
-    if line.sensor is not None:
-        return f"{line.label} was announced, but it has not sent a value yet."
-    if line.device in {device.id for device in ingest.devices.forgotten()}:
-        return f"The device {line.device} was forgotten; bring it back on the devices page."
-    if line.device in {device.id for device in ingest.devices.all(with_ignored=True)}:
-        return f"The device {line.device} has never sent a sensor named {line.name}."
-    return f"Nothing was ever heard of the device {line.device}."
+def away(state: State, standing: Standing | None) -> Away | None:
+    """How the device of a card that is offline is away."""
+    if state != "offline" or standing is None:
+        return None
+    return "asleep" if standing.state == "asleep" else "removed" if standing.state == "removed" else "offline"

@@ -10,6 +10,8 @@ from enum import Enum
 
 from gunicorn.http.unreader import Unreader
 
+from glance.serve.patience import Wait
+
 CHUNK_BYTES = 65536
 # A response longer than this is sent piece by piece while it is made, instead of whole at its end.
 COLLECT_BYTES = 1 << 20
@@ -148,19 +150,21 @@ def missing_body(head: bytes, have: int) -> int:
 class Incoming(Unreader):
     """The request's bytes for the parser: those gathered, then those of a long body, within a deadline."""
 
-    def __init__(self, connection: Connection, gathered: bytes, deadline: float) -> None:
+    def __init__(self, connection: Connection, gathered: bytes, deadline: float, wait: Wait) -> None:
         super().__init__()
         self._connection = connection
         self._deadline = deadline
+        self._wait = wait
         self.unread(gathered)
 
     def chunk(self) -> bytes:
-        """The next bytes; empty where the client is gone or too slow."""
+        """The next bytes; empty where the client is gone, too slow, or one of too many slow ones."""
         while True:
             try:
                 return self._connection.sock.recv(CHUNK_BYTES)
             except BlockingIOError:
-                if not wait_for(self._connection.sock, select.POLLIN, min(STALL_S, self._deadline - time.monotonic())):
+                left_s = min(STALL_S, self._deadline - time.monotonic())
+                if not self._wait.may() or not wait_for(self._connection.sock, select.POLLIN, left_s):
                     return b""
             except OSError:
                 return b""
@@ -173,8 +177,9 @@ class Incoming(Unreader):
 class Outgoing:
     """Where the response is written: collected and sent at once, or piece by piece where it is long."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, wait: Wait) -> None:
         self._connection = connection
+        self._wait = wait
         self._parts: list[bytes] = []
         self._size = 0
         self.started = False
@@ -204,12 +209,12 @@ class Outgoing:
         self._size = 0
 
     def _pump(self) -> None:
-        """Send what was collected, waiting for a slow client; ClientLost where it takes nothing for too long."""
+        """Send what was collected, waiting for a slow client; ClientLost where it takes nothing for too long, or too many do."""
         self.started = True
         self.finish()
         self._size = 0
         while not self._connection.flush():
-            if not wait_for(self._connection.sock, select.POLLOUT, STALL_S):
+            if not self._wait.may() or not wait_for(self._connection.sock, select.POLLOUT, STALL_S):
                 raise ClientLost
 
 

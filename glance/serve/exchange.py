@@ -18,6 +18,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.http.parser import RequestParser
 
 from glance.serve.connection import ClientLost, Connection, Incoming, Outgoing
+from glance.serve.patience import Patience, Wait
 from glance.serve.websocket import INTERNAL_ERROR, SERVICE_RESTART, WebSocketSocket, handshake_fault
 
 log = logging.getLogger(__name__)
@@ -85,8 +86,9 @@ def refusal(error: Exception) -> bytes:
 class Exchange:
     """Answers requests with the application; one for the whole process, used by many threads at once."""
 
-    def __init__(self, app: WsgiApp) -> None:
+    def __init__(self, app: WsgiApp, patience: Patience) -> None:
         self._app = app
+        self._patience = patience
         self._cfg = parser_config()
         self.closing = False
 
@@ -95,7 +97,14 @@ class Exchange:
 
         `websocket` is given where this thread may become a websocket's. ClientLost where the client is gone.
         """
-        incoming = Incoming(connection, connection.take_request(), time.monotonic() + BODY_S)
+        wait = Wait(self._patience, connection.peer[0])
+        try:
+            return self._answer(connection, websocket, wait)
+        finally:
+            wait.over()
+
+    def _answer(self, connection: Connection, websocket: WebSocketSocket | None, wait: Wait) -> Outcome:
+        incoming = Incoming(connection, connection.take_request(), time.monotonic() + BODY_S, wait)
         try:
             request = next(self._parser(incoming, connection))
         except errors.ParseException as error:
@@ -105,7 +114,7 @@ class Exchange:
         except (OSError, StopIteration):
             connection.queue(plain_response(400, "The request ends too early."))
             return Outcome.CLOSE
-        outcome = self._respond(request, connection, incoming, websocket)
+        outcome = self._respond(request, connection, incoming, Outgoing(connection, wait), websocket)
         if outcome is Outcome.KEEP:
             connection.put_back(incoming.rest())
         return outcome
@@ -116,11 +125,15 @@ class Exchange:
         return parser
 
     def _respond(
-        self, request: Any, connection: Connection, incoming: Incoming, websocket: WebSocketSocket | None
+        self,
+        request: Any,
+        connection: Connection,
+        incoming: Incoming,
+        out: Outgoing,
+        websocket: WebSocketSocket | None,
     ) -> Outcome:
         """Call the application and queue what it answers."""
         began = time.perf_counter()
-        out = Outgoing(connection)
         response, environ = wsgi.create(request, out, connection.peer, connection.local, self._cfg)
         response.version = "Glance"
         fault = self._complete(environ, request) or self._upgrade(environ, response, websocket)

@@ -19,6 +19,7 @@ from glance.serve.connection import ClientLost, Connection, Phase, missing_body
 from glance.serve.crew import Crew
 from glance.serve.exchange import Exchange, Outcome, WsgiApp, plain_response
 from glance.serve.listener import Listener
+from glance.serve.patience import Patience
 from glance.serve.waiting import WaitingRoom
 from glance.serve.websocket import WebSocketSocket, asks_for_socket, full
 
@@ -53,7 +54,7 @@ class Gate:
     def __init__(self, app: WsgiApp, listener: Listener, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._listener = listener
-        self._exchange = Exchange(app)
+        self._exchange = Exchange(app, Patience(self.limits.threads_max))
         self._epoll = select.epoll()
         self._waiting = WaitingRoom(self._epoll, self.limits.connections, self.limits.heads_per_address)
         self._lock = threading.Lock()

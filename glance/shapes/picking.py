@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from glance.errors import FetchError, FieldError, Invalid
+from glance.shapes.bounds import bounded
 from glance.shapes.forms import MAX_SERIES, columns_of, fit, rows_of, series_of, value_of
 from glance.shapes.query import fault, search, shown
 from glance.shapes.scalars import kind_name, number
@@ -29,16 +30,21 @@ def pick(spec: Any, answer: Any, shape: str | None = None) -> Any:
     try:
         if spec is None or spec in ("", {}, []):
             return answer if shape is None else fit(answer, shape)
-        if shape is None:
-            return _plain(spec, answer)
-        if shape == "value":
-            return _value(spec, answer)
-        if shape == "points":
-            return _points(spec, answer)
-        if shape == "rows":
-            return _rows(spec, answer)
+        with bounded():
+            return _picked(spec, answer, shape)
     except Invalid as error:
         raise FetchError(error.sentence, kind="schema") from error
+
+
+def _picked(spec: Any, answer: Any, shape: str | None) -> Any:
+    if shape is None:
+        return _plain(spec, answer)
+    if shape == "value":
+        return _value(spec, answer)
+    if shape == "points":
+        return _points(spec, answer)
+    if shape == "rows":
+        return _rows(spec, answer)
     raise FetchError("The shape must be one of: value, points, rows.", kind="schema")
 
 

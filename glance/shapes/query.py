@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from glance.errors import Invalid
+from glance.shapes.bounds import TooMuch, found
 
 MAX_EXPRESSION_CHARS = 2000
 
@@ -19,7 +20,9 @@ def search(expression: Any, data: Any) -> Any:
         raise Invalid(wrong)
     compiled = compile_expression(expression)
     try:
-        return compiled.search(data)
+        return found(compiled.parsed, data)
+    except TooMuch as error:
+        raise Invalid(f"The expression {shown(expression)} makes too much of this answer.") from error
     except JMESPathError as error:
         raise Invalid(f"The expression {shown(expression)} cannot be used on this answer: {_reason(error)}.") from error
     except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:

@@ -19,7 +19,8 @@ class Device:
     """A device. `name` … `link` are its own words, `label` and `own_room` the owner's, which win.
 
     `state` is what its last will said, `bridge` the bridge it hangs on. Times are Unix seconds; `removed_at` = it withdrew its
-    declaration, `forgotten_at` = the owner removed it. `merged_into` names the device that its readings count for.
+    declaration, `forgotten_at` = the owner removed it. `merged_into` names the device that its readings count for. `direct` = what
+    it sent last came by HTTP, a websocket or from Glance itself, so that no broker stands between.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Device:
     last_seen: float | None = None
     removed_at: float | None = None
     forgotten_at: float | None = None
+    direct: bool = False
 
     @property
     def title(self) -> str:
@@ -60,7 +62,8 @@ class Sensor:
     """A sensor of a device; `id` is its series. Names with `own_`, `label`, `correction` and the days are the owner's.
 
     `part_of` is the series that its samples are read with; `kept_*` the last retained value where no sample is newer
-    (`kept_at` None = its time is unknown). `correction` is added to each new number.
+    (`kept_at` None = its time is unknown). `correction` is added to each new number. Before `raw_from` (Unix seconds) single samples
+    were let go, but for the newest of them.
     """
 
     id: int
@@ -82,6 +85,7 @@ class Sensor:
     own_hidden: bool | None = None
     own_expire_after_s: float | None = None
     own_decimals: int | None = None
+    own_state_class: str | None = None
     correction: float | None = None
     raw_days: int | None = None
     rollup_days: int | None = None
@@ -91,6 +95,7 @@ class Sensor:
     kept_value: float | None = None
     kept_text: str | None = None
     kept_at: float | None = None
+    raw_from: int | None = None
 
     @property
     def title(self) -> str:
@@ -120,7 +125,12 @@ class Sensor:
     @property
     def is_counter(self) -> bool:
         """True where its use per hour or day is what people want to know."""
-        return self.kind == "number" and self.state_class in COUNTERS
+        return self.kind == "number" and self.counts_as in COUNTERS
+
+    @property
+    def counts_as(self) -> str | None:
+        """Its state_class: as the owner says, else as it declares."""
+        return self.own_state_class or self.state_class
 
 
 # devices and series that have to be stored
@@ -171,7 +181,7 @@ class DeviceRows:
 
 def _device(row: sqlite3.Row) -> Device:
     values = {name: row[name] for name in DEVICE_FIELDS}
-    return Device(**{**values, "hidden": bool(values["hidden"]), "ignored": bool(values["ignored"])})
+    return Device(**{**values, **{name: bool(values[name]) for name in ("hidden", "ignored", "direct")}})
 
 
 def _sensor(row: sqlite3.Row) -> Sensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from glance.store.db import Database
@@ -43,6 +43,42 @@ class Inbox:
             self._texts.clear()
             raise
 
+    def shift(self, numbers: Iterable[int], shift_ms: int) -> None:
+        """These samples are of another time than was thought."""
+        with self._db.write() as con:
+            con.executemany("UPDATE inbox SET ts = ts + ? WHERE id = ?", [(shift_ms, number) for number in numbers])
+
+    def bring_back(self, after_s: int, shift_ms: int) -> list[tuple[int, int]]:
+        """Samples after a time were stored by a clock that was ahead: they were earlier by so much.
+
+        Returns each (series, hour in Unix seconds) that got samples by it; averages after that time go.
+        """
+        hours: list[tuple[int, int]] = []
+        with self._db.write() as con:
+            con.execute("UPDATE inbox SET ts = ts - ? WHERE ts > ?", (shift_ms, after_s * 1000))
+            con.execute("UPDATE folds SET min_ts = min_ts - ? WHERE min_ts > ?", (shift_ms, after_s * 1000))
+            con.execute("UPDATE folds SET at = at - ? WHERE at > ?", (shift_ms / 1000, after_s))
+            for (series,) in con.execute("SELECT id FROM series").fetchall():
+                found = con.execute(
+                    "SELECT DISTINCT (ts - ?) / 3600000 * 3600 FROM samples WHERE series = ? AND ts > ?",
+                    (shift_ms, series, after_s * 1000),
+                ).fetchall()
+                hours += [(series, hour) for (hour,) in found]
+                con.execute(
+                    "UPDATE samples SET ts = ts - ? WHERE series = ? AND ts > ?", (shift_ms, series, after_s * 1000)
+                )
+                for table in ("rollups_5m", "rollups_1h"):
+                    con.execute(f"DELETE FROM {table} WHERE series = ? AND at > ?", (series, after_s))
+        return hours
+
+    def last_known_s(self) -> float:
+        """The latest time that is known to have been (Unix seconds); 0 where there is none."""
+        with self._db.read() as con:
+            row = con.execute(
+                "SELECT MAX(COALESCE((SELECT MAX(ts) FROM inbox) / 1000.0, 0), COALESCE((SELECT MAX(at) FROM folds), 0))"
+            ).fetchone()
+        return float(row[0])
+
     def forget_texts(self) -> None:
         """Words may have been deleted, or their rows rolled back: look each up anew."""
         self._texts.clear()
@@ -65,9 +101,15 @@ class Inbox:
         return number
 
     def fold(
-        self, rolled_until_s: int, at: float, before: Sequence[tuple[int, int]] = ()
+        self,
+        rolled_until_s: int,
+        at: float,
+        before: Sequence[tuple[int, int]] = (),
+        merge_late: Callable[[], None] = lambda: None,
     ) -> tuple[int, list[tuple[int, int]]]:
         """Move everything into `samples`, sorted, in one transaction; `before` is what earlier calls found late and still is.
+
+        `merge_late` is called within the transaction: it takes care of what is for a time whose samples were let go.
 
         Returns the last id moved (0 = there was nothing) and each (series, hour in Unix seconds) before `rolled_until_s` that
         got samples late and has to be rolled up again; it is kept as the state `late` until it is, also over a crash.
@@ -79,9 +121,12 @@ class Inbox:
             late: list[tuple[int, int]] = []
             if earliest < rolled_until_s * 1000:
                 found = con.execute(
-                    "SELECT DISTINCT series, ts / 3600000 * 3600 FROM inbox WHERE ts < ?", (rolled_until_s * 1000,)
+                    "SELECT DISTINCT i.series, i.ts / 3600000 * 3600 FROM inbox AS i LEFT JOIN series AS e ON e.id = i.series "
+                    "WHERE i.ts < ? AND i.ts >= COALESCE(e.raw_from, 0) * 1000",
+                    (rolled_until_s * 1000,),
                 )
                 late = [(row[0], row[1]) for row in found]
+                merge_late()
             con.execute(
                 "INSERT OR IGNORE INTO samples (series, ts, id, value, text) "
                 "SELECT series, ts, id, value, text FROM inbox ORDER BY series, ts, id"

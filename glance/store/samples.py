@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from glance.store.db import Database
 
@@ -25,6 +26,15 @@ class Sample:
     at: float
     value: float | None
     text: str | None = None
+
+
+class Number(NamedTuple):
+    """A sample with a value, by which they are sorted: Unix milliseconds, id, series, value."""
+
+    ts: int
+    id: int
+    series: int
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,33 @@ class Samples:
         merged = heapq.merge(*found, key=lambda row: row[0]) if len(found) > 1 else itertools.chain.from_iterable(found)
         return [(row[0], row[1]) for row in itertools.islice(merged, limit)]
 
+    def measured(self, series: Sequence[int], begin_ms: int, end_ms: int, upto: int) -> list[Number]:
+        """The samples with a value of a stretch, oldest first."""
+        return self._measured(series, "ts >= ? AND ts < ?", (begin_ms, end_ms), upto, "ts, id LIMIT -1")
+
+    def measured_before(self, series: Sequence[int], ts_ms: int, upto: int, limit: int) -> list[Number]:
+        """The newest samples with a value before a time, oldest first."""
+        found = self._measured(series, "ts < ?", (ts_ms,), upto, f"ts DESC, id DESC LIMIT {limit:d}")
+        return found[-limit:]
+
+    def measured_after(self, series: Sequence[int], ts_ms: int, upto: int, limit: int) -> list[Number]:
+        """The oldest samples with a value from a time on, oldest first."""
+        return self._measured(series, "ts >= ?", (ts_ms,), upto, f"ts, id LIMIT {limit:d}")[:limit]
+
+    def _measured(
+        self, series: Sequence[int], where: str, times: tuple[int, ...], upto: int, order: str
+    ) -> list[Number]:
+        found: list[Number] = []
+        with self._db.read() as con:
+            for each in series:
+                rows = con.execute(
+                    f"SELECT ts, id, series, value FROM samples WHERE series = ? AND {where} AND id <= ? "
+                    f"AND value IS NOT NULL ORDER BY {order}",
+                    (each, *times, upto),
+                )
+                found += [Number(*row) for row in rows]
+        return sorted(found)
+
     def last_before(self, series: Sequence[int], ts_ms: int, upto: int) -> Sample | None:
         """The newest sample before a time."""
         with self._db.read() as con:
@@ -107,7 +144,7 @@ class Samples:
         return max(_samples(itertools.chain.from_iterable(found)), key=_by_time, default=None)
 
     def changes(self, series: Sequence[int], begin_ms: int, end_ms: int, upto: int, limit: int) -> list[Sample]:
-        """Those samples of a stretch that differ from the one before, oldest first."""
+        """Those samples of a stretch that differ from the one before, oldest first: the newest `limit` of them."""
         with self._db.read() as con:
             found = [
                 con.execute(
@@ -115,12 +152,12 @@ class Samples:
                     "LAG(s.value) OVER w AS last_value, LAG(s.text) OVER w AS last_word, ROW_NUMBER() OVER w AS turn "
                     "FROM samples AS s LEFT JOIN texts AS t ON t.id = s.text "
                     "WHERE s.series = ? AND s.ts >= ? AND s.ts < ? AND s.id <= ? WINDOW w AS (ORDER BY s.ts, s.id)) "
-                    "WHERE turn = 1 OR value IS NOT last_value OR word IS NOT last_word ORDER BY ts, id LIMIT ?",
+                    "WHERE turn = 1 OR value IS NOT last_value OR word IS NOT last_word ORDER BY ts DESC, id DESC LIMIT ?",
                     (each, begin_ms, end_ms, upto, limit),
                 ).fetchall()
                 for each in series
             ]
-        return sorted(_samples(itertools.chain.from_iterable(found)), key=_by_time)[:limit]
+        return sorted(_samples(itertools.chain.from_iterable(found)), key=_by_time)[-limit:]
 
     def since(self, series: Sequence[int], last_id: int, upto: int, limit: int) -> list[Sample]:
         """The newest samples that were stored after `last_id`, in the order of storing."""

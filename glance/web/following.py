@@ -27,8 +27,6 @@ REPLAYED = 1000
 # A reader that is this far behind comes back with `since` instead of holding so much in memory.
 MOST_BEHIND = 20_000
 LOOK_S = 5.0
-# A sensor that was never seen cannot wake anybody: it is looked for.
-LOOK_FOR_NEW_S = 0.5
 LOOK_AGAIN = "again"
 REFUSED, RESTARTING, GONE = 1008, 1012, 4404
 
@@ -100,10 +98,10 @@ class Group:
         self._followers: set[Follower] = set()
         self._stamp: tuple[int, int] | None = None
         self._series: list[tuple[str | None, Sensor]] = []
-        self._waits_for_new = False
         self.end: tuple[int, str] | None = None
         try:
             # listening begins before the first look, so that nothing falls between
+            self._mailbox.await_newcomers()
             self._resolve()
         except BaseException:
             self._mailbox.close()
@@ -165,7 +163,7 @@ class Group:
     def _hand_out(self) -> None:
         last = self.complete_id()
         while True:
-            taken = self._mailbox.take(LOOK_FOR_NEW_S if self._waits_for_new else LOOK_S)
+            taken = self._mailbox.take(LOOK_S)
             if taken is None:
                 self.end = RESTARTING, "Glance is stopping."
                 return
@@ -190,7 +188,6 @@ class Group:
             listed = tracked(rt, widget)
             named = len(listed) > 1
             self._series = [(name if named else None, sensor) for name, sensor in listed if sensor is not None]
-            self._waits_for_new = len(self._series) < len(listed)
             self._mailbox.listen(self._ids())
             self._stamp = stamp
             return True

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from glance.definition import Definition
 from glance.freshness import PASSING_KINDS
-from glance.model import Failure, View, Widget
+from glance.model import Away, Failure, View, Widget
 
+# how a device is away -> the word and sign of its cards
+AWAY: Mapping[Away, tuple[str, str]] = {
+    "offline": ("Offline", "plug-off"),
+    "asleep": ("Asleep", "moon"),
+    "removed": ("Withdrawn", "off"),
+}
 _FIRST_SENTENCE = re.compile(r"^(.+?[.!?])\s+(?=\S)(.+)$", re.DOTALL)
 
 
@@ -71,7 +77,8 @@ def tag(view: View) -> Tag | None:
     if view.state == "error":
         return Tag("bad", "bad", "Failed")
     if view.state == "offline":
-        return Tag("off", "plug-off", "Offline")
+        word, sign = AWAY[view.away or "offline"]
+        return Tag("off", sign, word)
     if view.state == "stale" and view.at is not None:
         return Tag("warn", "clock", ages=True)
     return None
@@ -82,10 +89,14 @@ def note(view: View, has_body: bool) -> Note | None:
     if not has_body:
         return None
     failure = view.failure
+    if view.away == "asleep":
+        known = view.at is not None
+        text = "The device sleeps; this value came at" if known else "The device sleeps between two readings."
+        return Note("off", "moon", text, since=view.at)
     if view.sentence and view.state in ("stale", "offline"):
         return Note(
             "off" if view.state == "offline" else "warn",
-            "plug-off" if view.state == "offline" else "clock",
+            AWAY[view.away or "offline"][1] if view.state == "offline" else "clock",
             view.sentence,
         )
     if view.state == "offline":

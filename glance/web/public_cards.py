@@ -63,6 +63,7 @@ class GuestCards(Fragments):
             at=view.at,
             every_s=round(every_s, 1),
             live=view.state == "live",
+            asleep=view.away == "asleep",
             mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT)),
             body=body,
         )

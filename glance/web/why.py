@@ -10,6 +10,7 @@ from glance import formats
 from glance.definition import Definition
 from glance.freshness import PASSING_KINDS
 from glance.model import Failure, Fetch, View, Widget
+from glance.web.notes import AWAY
 from glance.web.proof import Row, Step, facts_of, named, next_words, rhythm, rows_of, steps_of
 from glance.web.speech import hour, span
 
@@ -209,11 +210,10 @@ def _followed(view: View, now: float) -> Why:
     came = f"the newest value came at {hour(view.at or now, now)}"
     if view.state == "live":
         return Why("ok", "ok", f"All is well: {came}.", "Nothing is fetched for it; every new value shows by itself.")
-    sign = "plug-off" if view.state == "offline" else "clock"
     told = view.sentence or "Nothing new has come for a while."
-    return Why(
-        "warn", sign, told, f"What is shown is old: {came}.", badge="Offline" if view.state == "offline" else "Old"
-    )
+    word, sign = AWAY[view.away or "offline"] if view.state == "offline" else ("Old", "clock")
+    status, shown = ("info", "This is as it should be") if view.away == "asleep" else ("warn", "What is shown is old")
+    return Why(status, sign, told, f"{shown}: {came}.", badge=word)
 
 
 def _add_raw(why: Why, history: Sequence[Fetch]) -> None:

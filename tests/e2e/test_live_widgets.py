@@ -141,6 +141,55 @@ def test_after_a_restart_the_history_is_there_and_live_again(home: Home, look: C
     shows(again, chart, "24.5")
 
 
+TIP = "id => document.querySelector('#w-' + id + ' .tip').innerText.replaceAll('\\n', ' ')"
+
+
+def test_a_chart_reads_every_line_under_the_pointer_also_where_series_take_turns(
+    home: Home, look: Callable[..., Look]
+) -> None:
+    chart = home.follow(
+        "line-chart", "Course", TEMPERATURE, {"device": "cellar", "sensor": "temperature", "label": "Cellar"}
+    )
+    for value in (20.1, 20.2, 20.3):
+        home.send(temperature=value)
+        home.send("cellar", temperature=value - 8)
+    page = look().open(f"{home.site.address}/d/home").connected()
+    page.until("id => document.querySelector(`#w-${id} canvas`) !== null", chart)
+    page.run("id => document.querySelector(`#w-${id} [data-plot]`).focus()", chart)
+    page.page.keyboard.press("ArrowLeft")
+    page.until(f"id => ({TIP})(id).includes('Greenhouse')", chart)
+    assert "no data" not in page.run(TIP, chart)
+
+
+def test_a_burst_over_several_lines_leaves_the_newest_point_of_each(home: Home, look: Callable[..., Look]) -> None:
+    chart = home.follow(
+        "line-chart", "Course", TEMPERATURE, {"device": "cellar", "sensor": "temperature", "label": "Cellar"}
+    )
+    for value in (20.1, 20.2):
+        home.send(temperature=value)
+        home.send("cellar", temperature=value - 8)
+    page = look().open(f"{home.site.address}/d/home").connected()
+    page.until("id => document.querySelector(`#w-${id} canvas`) !== null", chart)
+    page.run(
+        """id => {
+          const host = document.querySelector(`#w-${id} [data-plot]`), now = Date.now() / 1000;
+          const points = [[now + 20, 31], [now + 10, 7]];
+          host.dispatchEvent(new CustomEvent('glance:tail', { bubbles: true, detail: { at: now + 20, points } }));
+        }""",
+        chart,
+    )
+    # the last time of the chart and the one before it, once it is drawn anew
+    page.until(
+        f"""id => {{
+          const host = document.querySelector(`#w-${{id}} [data-plot]`);
+          for (const key of ['ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowLeft'])
+            host.dispatchEvent(new KeyboardEvent('keydown', {{ key, bubbles: true }}));
+          return ({TIP})(id).includes('Cellar 7');
+        }}""",
+        chart,
+    )
+
+
 def test_a_new_device_joins_a_selection_by_itself(home: Home, look: Callable[..., Look]) -> None:
     batteries = home.add("batteries", "Batteries")
     devices = home.add("devices", "Devices")

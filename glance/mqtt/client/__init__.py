@@ -48,6 +48,7 @@ class MqttClient:
         self._wake = Wake()
         self._refusing = False
         self._again = False
+        self._short = 0
         self._acks: deque[tuple[int, int]] = deque()
         self._protocol = V5
         self._connections = 0
@@ -129,6 +130,7 @@ class MqttClient:
         connection = self._connect()
         if connection is None:
             return
+        began = time.monotonic()
         try:
             self.ever_connected = True
             self._set("connected", None)
@@ -139,7 +141,8 @@ class MqttClient:
         if self._stop.is_set():
             self._set("stopped", None)
         else:
-            self._set("waiting", faults.of_end(connection.end_code, self._address))
+            self._short = self._short + 1 if connection.ended and time.monotonic() - began < GOOD_S else 0
+            self._set("waiting", faults.of_end(connection.end_code, self._address, self._short))
 
     def _connect(self) -> Connection | None:
         """Try to connect, with the other protocol version where the first is not understood; None where the broker did not say yes."""

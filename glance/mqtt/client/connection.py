@@ -94,6 +94,8 @@ class Connection:
                 readable = readable or bool(what & (select.POLLIN | select.POLLHUP | select.POLLERR))
         if readable and reading:
             self._read(acks)
+        elif reading:
+            self._party.receiver.settle()
         self._write(acks)
         client.loop_misc()
         self.ended = self.ended or client.socket() is None

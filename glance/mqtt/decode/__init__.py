@@ -1,5 +1,63 @@
 """Decoders: what a message from a device says. Pure: no I/O, no clock; `Decoder.message` never raises."""
 
-from glance.mqtt.decode.decoder import Decoder
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from glance.mqtt.readings import Outcome
+
+if TYPE_CHECKING:
+    from glance.mqtt.decode.decoder import Decoder as Readers
 
 __all__ = ["Decoder"]
+
+
+class Decoder:
+    """Turns messages into readings, declarations and liveness; one object, used by one thread; its memory is bounded.
+
+    `zone` is that of times without an offset (None = this computer's). The modules for the ecosystems, and what `remember` was
+    given, are read when the first message comes: Glance's first page does not wait for them.
+    """
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
+        self._kept = ""
+        self._readers: Readers | None = None
+        self._known = 0
+
+    @property
+    def changes(self) -> int:
+        """Grows with everything that snapshot() would keep."""
+        return 0 if self._readers is None else self._readers.changes - self._known
+
+    def message(self, topic: str, payload: bytes, *, retained: bool, arrived_at: float) -> Outcome:
+        """What one message says; never raises. `arrived_at` in Unix seconds."""
+        return self._loaded().message(topic, payload, retained=retained, arrived_at=arrived_at)
+
+    def due(self, now: float) -> Outcome | None:
+        """What became of itself by `now` (Unix seconds): sensors that go off after a declared time; None = nothing."""
+        return None if self._readers is None else self._readers.due(now)
+
+    def snapshot(self) -> str:
+        """What was learned, as JSON, for the next start: who is who, declarations, which series hold words."""
+        return self._loaded().snapshot()
+
+    def remember(self, snapshot: str) -> None:
+        """Take up what an earlier snapshot() held; one that cannot be read is left alone, the broker tells most of it again."""
+        if self._readers is None:
+            self._kept = snapshot
+        else:
+            self._readers.remember(snapshot)
+
+    def _loaded(self) -> Readers:
+        if self._readers is None:
+            from glance.mqtt.decode.decoder import (
+                Decoder as Readers,  # late: fifty modules, of use once a broker is there
+            )
+
+            readers = Readers(self._zone)
+            if self._kept:
+                readers.remember(self._kept)
+            self._kept, self._known, self._readers = "", readers.changes, readers
+        return self._readers

@@ -28,12 +28,15 @@ def read_sparkplug(draft: Draft, _levels: list[str]) -> None:
 
 def is_wled(levels: list[str]) -> bool:
     """Whether a topic is one of WLED's."""
-    return levels[0] == "wled" and len(levels) == 3
+    return levels[0] == "wled" and len(levels) in (2, 3)
 
 
 def read_wled(draft: Draft, levels: list[str]) -> None:
     """WLED: brightness (`g`), colour (`c`), liveness; the rest is XML or a command. Source: kno.wled.ge/interfaces/mqtt."""
     draft.ecosystem = "wled"
+    if len(levels) == 2:
+        draft.says("command", "A command to WLED, not its state.")
+        return
     device, key, value = clean("/".join(levels[:2])), levels[2], draft.message.body.value
     if key == "status":
         state = presence(str(value))

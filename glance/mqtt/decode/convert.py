@@ -33,8 +33,8 @@ def value_of(
     value = values.number(raw)
     if value is not None and kind == "boolean" and value in (0.0, 1.0):
         return value == 1.0, ("1" if value else "0"), "boolean", None
-    if value is not None and kind in ("enum", "event"):
-        return f"{value:g}", None, kind, None
+    if value is not None and kind in ("enum", "event", "text"):
+        return (f"{value:.0f}" if value.is_integer() else repr(value)), None, kind, None
     return value, None, "number", unit
 
 
@@ -55,11 +55,11 @@ def _text(
         if measured is not None and kind != "boolean":
             return measured[0], None, "number", unit or measured[1]
     lower = text.lower()
-    if lower in values.NOTHING:
+    if lower in values.NOTHING and not (kind == "enum" and series and series.info and text in series.info.options):
         return None, None, "text", None
     if kind != "enum" and kind != "text" and lower in values.BOOLEANS and not _holds_words(sensor, series):
         return values.BOOLEANS[lower], text, "boolean", None
-    if kind == "number" or kind == "boolean" or not _shown(text):
+    if kind == "number" or kind == "boolean" or not _shown(text, declared=kind is not None):
         return None, None, "text", None
     return text, None, ("text" if kind == "text" else "enum"), None
 
@@ -84,9 +84,12 @@ def _holds_words(sensor: str, series: Series | None) -> bool:
     return sensor.lower().endswith(ENUM_NAMES)
 
 
-def _shown(text: str) -> bool:
-    """Whether a text is a state to show: short and printable, no code, no number that cannot be (1e400, 00012345)."""
-    if len(text) > values.LONGEST_TEXT or not values.printable(text) or values.NUMBER.match(text):
+def _shown(text: str, *, declared: bool) -> bool:
+    """Whether a text is a state to show: short and printable, no code, no number that cannot be (1e400, 00012345).
+
+    Where words are `declared`, one may look like a number: the members "1", "2", "auto" of a selection.
+    """
+    if len(text) > values.LONGEST_TEXT or not values.printable(text) or (not declared and values.NUMBER.match(text)):
         return False
     if text[0].isdigit() and NO_WORD.match(text):
         return False

@@ -14,7 +14,7 @@ from glance.mqtt.decode.body import read as read_body
 from glance.mqtt.decode.draft import Draft, Message
 from glance.mqtt.decode.memory import Memory, Series
 from glance.mqtt.decode.routes import Reader, anybody, ecosystem
-from glance.mqtt.readings import Outcome
+from glance.mqtt.readings import Outcome, Reading
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,21 @@ class Decoder:
                 self._logged.add(topic)
                 log.error("a message of %d bytes could not be decoded: %s", len(payload), _place(error))
             return Outcome(verdict="unreadable", sentence="Glance could not read it; the log says why.")
+
+    def due(self, now: float) -> Outcome | None:
+        """What became of itself by `now` (Unix seconds): sensors that go off after a declared time; None = nothing."""
+        offs = self._memory.offs
+        over = [key for key, (at, _) in offs.items() if at <= now] if offs else []
+        if not over:
+            return None
+        readings = []
+        for key in over:
+            at, word = offs.pop(key)
+            series = self._memory.series.get(key)
+            if series is not None:
+                series.value = False
+                readings.append(Reading(*key, False, "boolean", None, at, False, word))
+        return Outcome(tuple(readings), verdict="reading", sentence="Off again after the declared time.")
 
     def _message(self, topic: str, payload: bytes, retained: bool, arrived_at: float) -> Outcome:
         if len(payload) > LARGEST_BYTES:
@@ -104,6 +119,9 @@ class Decoder:
         """The reader of a topic that a discovery declaration names."""
         memory = self._memory
         rules, watches = memory.of("ha topics").get(topic), memory.of("ha availability").get(topic)
+        if not rules and not watches and topic in memory.of("ha quiet"):
+            levels = topic.split("/")
+            return None if ecosystem(levels, memory) else ha_states.read_quiet
         if rules:
 
             def read(draft: Draft) -> None:
@@ -122,18 +140,18 @@ class Decoder:
             return alive
         return None
 
-    def _probe(self, topic: str, example: Any, grammar: bool) -> tuple[bool, list[tuple[str, str]]]:
-        """What an ecosystem's own grammar (or without `grammar`, the generic reader) would call the values of a topic."""
+    def _probe(self, topic: str, example: Any, grammar: bool) -> tuple[str | None, list[tuple[str, str]]]:
+        """What an ecosystem's own grammar (or without `grammar`, the generic reader) would call the values of a topic; and whose."""
         levels = topic.split("/")
         reader = ecosystem(levels, self._memory)
         if grammar and (reader is None or emsesp.parts_of(levels) is not None):
-            return False, []
+            return None, []
         form = "json" if type(example) in (dict, list) else "text"
         body = Body(form, example if form == "json" else str(example), 1)  # type: ignore[arg-type]
         draft = Draft(self._memory, Message(topic, levels, body, True, 0.0))
         draft.dry = []
         (reader or anybody(levels))(draft)
-        return reader is not None, draft.dry
+        return (draft.ecosystem or "known") if reader else None, draft.dry
 
     # -- keeping -------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
@@ -13,6 +14,7 @@ from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import device_of, label_of
 
 ECOSYSTEM = "ecowitt"
+LONGEST_FORM, MOST_FIELDS = 16_384, 400
 SKIP = frozenset(
     "PASSKEY stationtype dateutc freq model ID PASSWORD action softwaretype interval lightning_time ws90_ver".split()
 )
@@ -35,6 +37,17 @@ UNITS = tuple(
 def looks_like(fields: Mapping[str, Any]) -> bool:
     """Whether an object is a report of such a gateway."""
     return "dateutc" in fields and ("PASSKEY" in fields or "stationtype" in fields or "baromabsin" in fields)
+
+
+def form_in(body: str) -> dict[str, str] | None:
+    """The fields of a report as the gateway posts it (`PASSKEY=…&dateutc=…`), passed on to the broker as it came."""
+    if "dateutc=" not in body or "&" not in body or len(body) > LONGEST_FORM:
+        return None
+    try:
+        fields = dict(parse_qsl(body, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        return None
+    return fields if looks_like(fields) else None
 
 
 def read(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from glance.mqtt.decode import units
@@ -23,7 +24,7 @@ KINDS: dict[str, SensorKind] = {
 # Parts of a component that have a state of their own: climate/x/mode/state.
 PARTS: dict[str, SensorKind | None] = {
     "mode": "enum", "action": "enum", "fan_mode": "enum", "swing_mode": "enum", "preset": "enum", "tilt": None,
-    "custom_preset": "enum", "custom_fan_mode": "enum", "direction": "enum", "oscillation": None, "position": None,
+    "custom_preset": "enum", "custom_fan_mode": "enum", "direction": "enum", "oscillation": "boolean", "position": None,
     "speed": "enum", "speed_level": None, "current_temperature": None, "target_temperature": None,
     "target_temperature_low": None, "target_temperature_high": None, "current_humidity": None, "target_humidity": None,
 }  # fmt: skip
@@ -47,6 +48,30 @@ def parts_of(levels: list[str]) -> tuple[str, str, str, str | None] | None:
     return (device_of(node), component, clean(name), part) if any(node) else None
 
 
+# What else a light, an event, an update send as JSON; a plain value is all that the other components have.
+OBJECTS = frozenset("light event update button datetime date time".split())
+
+
+def declares(config: Mapping[str, Any], topic: str) -> bool:
+    """Whether a Home Assistant declaration of a topic of this shape comes from an ESPHome node."""
+    parts, about = parts_of(topic.split("/")), config.get("device")
+    if parts is None:
+        return False
+    device = about if type(about) is dict else {}
+    said = f"{device.get('manufacturer')} {device.get('sw_version')} {device.get('model')}".lower()
+    return (
+        str(config.get("unique_id", "")).startswith("ESP")
+        or "espressif" in said
+        or "esphome" in said
+        or config.get("availability_topic") == f"{topic[: topic.index(f'/{parts[1]}/')]}/status"
+    )
+
+
+def is_object(component: str, value: Any) -> bool:
+    """Whether a component sends such a JSON value; numbers and booleans any may."""
+    return component in OBJECTS if type(value) in (dict, list) else True
+
+
 def read(draft: Draft, node: str, component: str, name: str, part: str | None) -> None:
     """A state of a component."""
     draft.ecosystem = ECOSYSTEM
@@ -63,6 +88,8 @@ def read(draft: Draft, node: str, component: str, name: str, part: str | None) -
             draft.reading(device, f"{name}.installed_version", value.get("installed_version"), None, "text")
         else:
             leaves(draft, device, value, prefix=f"{name}.", depth=2)
+    elif part == "oscillation":
+        draft.reading(device, f"{name}.{part}", str(value).removeprefix("oscillate_"), None, "boolean")
     elif part is not None:
         draft.reading(device, f"{name}.{part}", value, UNITS.get(part), PARTS[part])
     elif component == "number" or component == "sensor":

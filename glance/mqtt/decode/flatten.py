@@ -8,6 +8,7 @@ from typing import Any
 from glance.mqtt.decode import units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean, role
+from glance.mqtt.decode.parts import text
 
 DEEPEST = 4
 LONGEST_ARRAY = 8
@@ -17,6 +18,9 @@ BESIDE_A_VALUE = frozenset(
     "value val reading unit units uom unit_of_measurement ts timestamp time lc ack quality q status name label title id "
     "precision decimals min max readonly type datatype lastUpdate last_update date".split()
 )
+
+# The same in short: value, time, state or quality, unit (VEAP, CCU-Jack).
+SHORT = frozenset(("v", "ts", "t", "s", "q", "u"))
 
 UnitOf = Callable[[str, Any, Mapping[str, Any]], str | None]
 
@@ -32,6 +36,10 @@ def sibling(key: str, fields: Mapping[str, Any]) -> str | None:
         unit = fields.get(name)
         if type(unit) is str:
             return unit
+    if "temp" in key.lower():
+        for name in ("temp_unit", "temp_units", "temperature_unit", "tempUnit"):
+            if type(fields.get(name)) is str:
+                return text(fields[name])
     shared = fields.get("units")
     if type(shared) is str and units.by_suffix(key) is None:
         return shared
@@ -52,13 +60,22 @@ def _only_number(key: str, fields: Mapping[str, Any]) -> bool:
 
 def pair(fields: Mapping[str, Any]) -> tuple[Any, str | None] | None:
     """(value, unit) of an object that is one measured value: {"value": 1.6, "unit": "kW"}; None for any other object."""
+    if "v" in fields and len(fields) > 1 and SHORT.issuperset(fields) and type(fields["v"]) not in (dict, list):
+        return fields["v"], text(fields.get("u"))
     for name in VALUE_KEYS:
         if name in fields:
             raw = fields[name]
-            if not (type(raw) is dict or type(raw) is list) and BESIDE_A_VALUE.issuperset(fields):
+            if type(raw) is dict or type(raw) is list:
+                return None
+            if BESIDE_A_VALUE.issuperset(fields) or ("val" in fields and _source_beside(fields)):
                 return raw, unit_in(fields)
             return None
     return None
+
+
+def _source_beside(fields: Mapping[str, Any]) -> bool:
+    """Whether what stands beside a value is only where it came from, as an object: {"val": 21.4, "knx": {"dpt": "9.001"}}."""
+    return all(type(raw) is dict for name, raw in fields.items() if name not in BESIDE_A_VALUE)
 
 
 def unit_in(fields: Mapping[str, Any]) -> str | None:

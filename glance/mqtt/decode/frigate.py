@@ -28,6 +28,8 @@ def read(draft: Draft, levels: list[str]) -> None:
         draft.says("event", "An event of Frigate: boxes, ids and scores, no line.")
     elif rest[-1] in ("snapshot", "image_jpeg") or body.form == "binary":
         draft.says("binary", "A picture.")
+    elif rest[-1] == "ptz":
+        draft.says("command", "A command to the camera, not a reading.")
     elif rest[0] in META or len(rest) < 2 or body.form == "json":
         draft.says("meta", "Frigate about itself: no reading.")
     else:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from glance.mqtt.decode import rtl433, units, zigbee_units
+from glance.mqtt.decode import rtl433, senml, units, zigbee_units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import VALUE_KEYS, guessed, leaves, pair, unit_in
+from glance.mqtt.decode.joined import join_state, place_of
 from glance.mqtt.decode.keys import clean, role
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import (
@@ -22,17 +23,19 @@ from glance.mqtt.decode.topics import (
 
 DEVICE_KEYS = (
     "device_id", "deviceId", "deviceID", "DeviceId", "deviceid", "node_id", "nodeId", "nodeid", "sensor_id", "sensorId",
-    "station_id", "id", "ID", "Id", "gateway_id", "gatewayId", "from", "device", "node", "dev",
+    "station_id", "esp8266id", "id", "ID", "Id", "gateway_id", "gatewayId", "from", "device", "node", "dev",
 )  # fmt: skip
 TYPE_KEYS = (
-    "sensor_type", "sensorType", "type", "sensor", "measurement", "metric", "quantity", "sensorName", "sensor_name",
+    "sensor_type", "sensorType", "value_type", "type", "sensor", "measurement", "metric", "quantity", "sensorName", "sensor_name",
     "parameter", "variable", "field", "property", "kind", "name",
 )  # fmt: skip
-ROW_KEYS = ("readings", "samples", "measurements", "data", "sensors", "values", "records")
+ROW_KEYS = ("sensordatavalues", "readings", "samples", "measurements", "data", "sensors", "values", "records")
 ROW_DEVICE_KEYS = ("sensor", "sensor_code", "sensor_id", "sensorId", "code", "device_id", "node_id", "id", "name")
 ROOM_KEYS = ("room", "location", "area", "zone")
 NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
 MOST_ROWS = 200
+# collectd: the time, then the values of one data set.
+STAMPED = re.compile(r"([0-9]{10}(?:\.[0-9]+)?)((?::(?:[-+.0-9eE]+|nan)){1,8})\Z")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+\Z")
 # Levels that are about liveness only, so that 1 and 0 can be taken for it.
 PLAIN_LIVENESS = frozenset(("online", "lwt", "connected", "alive"))
@@ -56,6 +59,8 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
         return
     why = _not_a_reading(fields)
     if why:
+        if "RF" in why and type(fields["value"]) in (int, str):
+            draft.reading(_device(draft, levels, {}), "code", fields["value"], None, "event")
         draft.says("event" if "RF" in why else "meta", why)
         return
     if rtl433.looks_like(fields):
@@ -81,7 +86,11 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
             _said(draft, own or device, fields), name, measured[0], measured[1] or units.guess(name, measured[0])
         )
         return
+    if _by_device(draft, fields):
+        return
     device = _device(draft, levels, fields)
+    # What stands beside an event belongs to it: {"event": "up", "val": 1}.
+    skip = OWN_KEYS | frozenset(VALUE_KEYS) if type(fields.get("event")) is str else OWN_KEYS
     unit_of = zigbee_units.unit_of if "linkquality" in fields else guessed
     for key in ROW_KEYS:
         # An envelope around the values says nothing: {"device": …, "time": …, "values": {…}}.
@@ -89,7 +98,22 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
         if type(inner) is dict:
             leaves(draft, device, inner, unit_of, skip=OWN_KEYS)
             fields = {name: raw for name, raw in fields.items() if name != key}
-    leaves(draft, device, fields, unit_of, skip=OWN_KEYS)
+    leaves(draft, device, fields, unit_of, skip=skip)
+
+
+def _by_device(draft: Draft, fields: Mapping[str, Any]) -> bool:
+    """Read what a gateway tells of several devices: {"cellar": [{"ts": …, "values": {…}}], …}; False for any other object."""
+    for rows in fields.values():
+        if type(rows) is not list or not rows or type(rows[0]) is not dict or type(rows[0].get("values")) is not dict:
+            return False
+    for name, rows in list(fields.items())[:MOST_ROWS]:
+        device = _said(draft, clean(name), {})
+        for row in rows[:MOST_ROWS]:
+            if type(row) is dict and type(row.get("values")) is dict:
+                draft.at = draft.refused_at = None
+                draft.time_in(row)
+                leaves(draft, device, row["values"])
+    return bool(fields)
 
 
 OWN_KEYS = frozenset((*NAME_KEYS, *ROOM_KEYS, "from", "device", "node", "dev"))
@@ -109,6 +133,9 @@ def _not_a_reading(fields: Mapping[str, Any]) -> str | None:
 
 
 def _list(draft: Draft, levels: list[str], rows: list[Any]) -> None:
+    if senml.looks_like(rows):
+        senml.read(draft, levels, rows)
+        return
     if rows and all(type(row) is dict for row in rows):
         _rows(draft, levels, {}, rows)
         return
@@ -228,7 +255,9 @@ def liveness(draft: Draft, levels: list[str], said: Any) -> bool:
     state = presence(word)
     if state is None:
         return False
-    draft.alive(_said(draft, device_of(levels[:-1]), {}), state)
+    device = device_of(levels[:-1])
+    join_state(draft, device)
+    draft.alive(_said(draft, device, {}), state)
     return True
 
 
@@ -247,9 +276,13 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
     if what not in ("sensor", "event"):
         draft.says("meta", f"“{sensor}” names an identity, a time or a label, not a reading.")
         return
+    if type(raw) is str and (stamped := STAMPED.match(raw)):
+        _stamped(draft, device, sensor, stamped)
+        return
     if type(raw) is str and DECIMAL_COMMA.match(raw):
         draft.says("unreadable", "A number with a decimal comma: the sender should write a point.")
         return
+    device, sensor = place_of(draft, levels, device, sensor)
     unit = units.guess(name, raw)
     if draft.reading(device, sensor, raw, unit, "event" if what == "event" else None):
         known = draft.memory.devices.get(device)
@@ -257,3 +290,12 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
             draft.device(device, name=label_of(device))
     elif type(raw) is str and len(raw) > 64:
         draft.says("ignored", "A text of more than 64 characters is no reading.")
+
+
+def _stamped(draft: Draft, device: str, sensor: str, stamped: re.Match[str]) -> None:
+    draft.time(float(stamped[1]))
+    found = stamped[2][1:].split(":")
+    _said(draft, device, {})
+    for place, raw in enumerate(found):
+        name = sensor if len(found) == 1 else f"{sensor}.{place}"
+        draft.reading(device, name, raw, units.guess(sensor, raw))

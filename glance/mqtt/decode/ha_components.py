@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from glance.mqtt.readings import SensorKind
 
@@ -13,6 +13,7 @@ SHOWN = frozenset(
     "valve humidifier water_heater alarm_control_panel lawn_mower siren".split()
 )
 IGNORED = frozenset("device_automation tag scene camera image notify".split())
+TRIGGER = "device_automation"
 COMPONENTS = SHOWN | IGNORED | {"device"}
 NUMERIC_CLASSES = frozenset(
     "apparent_power aqi atmospheric_pressure battery carbon_dioxide carbon_monoxide current data_rate data_size distance "
@@ -22,12 +23,14 @@ NUMERIC_CLASSES = frozenset(
     "wind_speed volatile_organic_compounds".split()
 )
 TIMES = frozenset(("timestamp", "date"))
+# What of a payload that is no object belongs to a source which else reads a key: everything, words, numbers, nothing.
+Whole = Literal["any", "word", "number", "none"]
 
 
 class Source(NamedTuple):
     """One state of an entity: where it comes from, the suffix of its sensor, its kind and unit.
 
-    `path` is read from the JSON where there is no template (the JSON schema of lights, vacuums).
+    `path` is a key of the JSON object that the payload (or what its template gives) is; what is no object is taken as `whole` says.
     """
 
     topic: str
@@ -36,6 +39,7 @@ class Source(NamedTuple):
     kind: SensorKind | None
     unit: str | None = None
     path: str | None = None
+    whole: Whole = "any"
 
 
 # component -> (topic key, template key, suffix, kind, unit)
@@ -44,12 +48,17 @@ PARTS: dict[str, tuple[tuple[str, str, str, SensorKind | None, str | None], ...]
         ("brightness_state_topic", "brightness_value_template", ".brightness", "number", None),
         ("color_temp_state_topic", "color_temp_value_template", ".color_temp", "number", "mired"),
         ("effect_state_topic", "effect_value_template", ".effect", "enum", None),
+        ("color_mode_state_topic", "color_mode_value_template", ".color_mode", "enum", None),
+        ("rgb_state_topic", "rgb_value_template", ".rgb", "text", None),
+        ("rgbw_state_topic", "rgbw_value_template", ".rgbw", "text", None),
+        ("rgbww_state_topic", "rgbww_value_template", ".rgbww", "text", None),
+        ("hs_state_topic", "hs_value_template", ".hs", "text", None),
+        ("xy_state_topic", "xy_value_template", ".xy", "text", None),
     ),
     "cover": (
         ("position_topic", "position_template", ".position", "number", "%"),
         ("tilt_status_topic", "tilt_status_template", ".tilt", "number", "%"),
     ),
-    "valve": (("position_topic", "position_template", ".position", "number", "%"),),
     "climate": (
         ("current_temperature_topic", "current_temperature_template", ".current_temperature", "number", None),
         ("temperature_state_topic", "temperature_state_template", ".target_temperature", "number", None),
@@ -61,12 +70,13 @@ PARTS: dict[str, tuple[tuple[str, str, str, SensorKind | None, str | None], ...]
         ("action_topic", "action_template", ".action", "enum", None),
         ("fan_mode_state_topic", "fan_mode_state_template", ".fan_mode", "enum", None),
         ("swing_mode_state_topic", "swing_mode_state_template", ".swing_mode", "enum", None),
+        ("swing_horizontal_mode_state_topic", "swing_horizontal_mode_state_template", ".swing_2", "enum", None),
         ("preset_mode_state_topic", "preset_mode_value_template", ".preset", "enum", None),
     ),
     "fan": (
         ("percentage_state_topic", "percentage_value_template", ".percentage", "number", "%"),
         ("preset_mode_state_topic", "preset_mode_value_template", ".preset", "enum", None),
-        ("oscillation_state_topic", "oscillation_value_template", ".oscillation", None, None),
+        ("oscillation_state_topic", "oscillation_value_template", ".oscillation", "boolean", None),
         ("direction_state_topic", "direction_value_template", ".direction", "enum", None),
     ),
     "humidifier": (
@@ -77,16 +87,25 @@ PARTS: dict[str, tuple[tuple[str, str, str, SensorKind | None, str | None], ...]
     ),
 }
 PARTS["water_heater"] = PARTS["climate"]
+PARTS["lawn_mower"] = (("activity_state_topic", "activity_value_template", "", "enum", None),)
+PARTS["update"] = (("latest_version_topic", "latest_version_template", ".latest_version", "text", None),)
 STATE_KINDS: dict[str, SensorKind] = {
     "binary_sensor": "boolean", "switch": "boolean", "light": "boolean", "fan": "boolean", "humidifier": "boolean",
     "siren": "boolean", "number": "number", "select": "enum", "cover": "enum", "valve": "enum", "lock": "enum",
     "text": "text", "event": "event", "device_tracker": "enum", "vacuum": "enum", "alarm_control_panel": "enum",
-    "lawn_mower": "enum",
+    "update": "text",
 }  # fmt: skip
 JSON_LIGHT: tuple[tuple[str, SensorKind | None, str | None], ...] = (
     ("state", "boolean", None), ("brightness", "number", None), ("color_temp", "number", "mired"), ("color_mode", "enum", None),
     ("effect", "enum", None),
 )  # fmt: skip
+TEMPLATE_LIGHT: tuple[tuple[str, str, SensorKind | None, str | None], ...] = (
+    ("brightness_template", ".brightness", "number", None), ("color_temp_template", ".color_temp", "number", "mired"),
+    ("effect_template", ".effect", "enum", None),
+)  # fmt: skip
+QUIET_KEYS = frozenset("json_attributes_topic image_topic url_topic set_position_topic set_fan_speed_topic".split())
+# Components whose state_topic holds a state.
+STATED = SHOWN - {"button", "climate", "water_heater", "lawn_mower"}
 JSON_VACUUM: tuple[tuple[str, SensorKind | None, str | None], ...] = (
     ("state", "enum", None), ("battery_level", "number", "%"), ("fan_speed", "enum", None),
 )  # fmt: skip
@@ -95,29 +114,8 @@ JSON_VACUUM: tuple[tuple[str, SensorKind | None, str | None], ...] = (
 def sources(component: str, config: Mapping[str, Any]) -> Iterator[Source]:
     """Every state of an entity that can be read."""
     state_topic = config.get("state_topic")
-    if type(state_topic) is str and component not in ("button", "update"):
-        if component == "light" and config.get("schema") == "json":
-            yield from (Source(state_topic, None, f".{path}", kind, unit, path) for path, kind, unit in JSON_LIGHT)
-        elif component == "vacuum" and not config.get("value_template"):
-            yield from (Source(state_topic, None, f".{path}", kind, unit, path) for path, kind, unit in JSON_VACUUM)
-        elif component == "event":
-            yield Source(
-                state_topic,
-                _template(config, "value_template"),
-                "",
-                "event",
-                None,
-                None if config.get("value_template") else "event_type",
-            )
-        else:
-            template = (
-                _template(config, "state_value_template")
-                or _template(config, "value_template")
-                or _template(config, "state_template")
-            )
-            kind = sensor_kind(config) if component == "sensor" else STATE_KINDS.get(component)
-            if component != "sensor" or str(config.get("device_class")) not in TIMES:
-                yield Source(state_topic, template, "", kind)
+    if type(state_topic) is str and component in STATED:
+        yield from _states(component, config, state_topic)
     for topic_key, template_key, suffix, kind, unit in PARTS.get(component, ()):
         topic = config.get(topic_key)
         if type(topic) is str:
@@ -125,6 +123,54 @@ def sources(component: str, config: Mapping[str, Any]) -> Iterator[Source]:
             if template is None and topic_key == "position_topic":
                 template = _template(config, "value_template") if topic == state_topic else None
             yield Source(topic, template, suffix, kind, unit or _temperature_unit(suffix, config))
+
+
+def _states(component: str, config: Mapping[str, Any], topic: str) -> Iterator[Source]:
+    """What an entity's state topic holds: one value, or several in an object."""
+    own = _template(config, "value_template")
+    template = _template(config, "state_value_template") or own or _template(config, "state_template")
+    if component == "light" and config.get("schema") == "json":
+        yield from (Source(topic, None, f".{path}", kind, unit, path, _main(path)) for path, kind, unit in JSON_LIGHT)
+    elif component == "vacuum" and not own:
+        yield from (Source(topic, None, f".{path}", kind, unit, path, _main(path)) for path, kind, unit in JSON_VACUUM)
+    elif component == "event":
+        yield Source(topic, own, "", "event", None, "event_type", "any")
+    elif component == "update":
+        yield Source(topic, own, "", "text", None, "installed_version")
+        if "latest_version_topic" not in config:
+            yield Source(topic, own, ".latest_version", "text", None, "latest_version", "none")
+    elif component == "valve":
+        position = config.get("reports_position") is True
+        yield Source(topic, own, "", "enum", None, "state", "word" if position else "any")
+        if position:
+            yield Source(topic, own, ".position", "number", "%", "position", "number")
+    elif component == "siren":
+        yield Source(topic, template, "", "boolean", None, "state")
+    elif component == "sensor":
+        if str(config.get("device_class")) not in TIMES:
+            yield Source(topic, template, "", sensor_kind(config))
+    else:
+        yield Source(topic, template, "", STATE_KINDS.get(component))
+        if component == "light" and config.get("schema") == "template":
+            yield from (
+                Source(topic, config[key], suffix, kind, unit)
+                for key, suffix, kind, unit in TEMPLATE_LIGHT
+                if _template(config, key)
+            )
+
+
+def _main(path: str) -> Whole:
+    return "any" if path == "state" else "none"
+
+
+def quiet(component: str, config: Mapping[str, Any]) -> Iterator[str]:
+    """Topics of an entity that hold no state: attributes, pictures, tags, commands."""
+    for key, topic in config.items():
+        if type(topic) is str and topic and (key.endswith("command_topic") or key in QUIET_KEYS):
+            yield topic
+    topic = config.get("topic")
+    if type(topic) is str and topic and component in IGNORED and component != TRIGGER:
+        yield topic
 
 
 def sensor_kind(config: Mapping[str, Any]) -> SensorKind | None:
@@ -137,13 +183,20 @@ def sensor_kind(config: Mapping[str, Any]) -> SensorKind | None:
     return None
 
 
-def truth(component: str, config: Mapping[str, Any]) -> dict[str, bool] | None:
-    """The words for on and off of a component that has two states."""
+def truth(component: str, config: Mapping[str, Any], suffix: str = "") -> dict[str, bool] | None:
+    """The words for on and off of a state that has two."""
+    if suffix == ".oscillation":
+        return {
+            str(config.get("payload_oscillation_on", "oscillate_on")): True,
+            str(config.get("payload_oscillation_off", "oscillate_off")): False,
+        }
     if STATE_KINDS.get(component) != "boolean":
         return None
     on, off = config.get("payload_on", "ON"), config.get("payload_off", "OFF")
-    if component == "switch":
+    if component in ("switch", "siren"):
         on, off = config.get("state_on", on), config.get("state_off", off)
+    if component == "light" and config.get("schema") == "template":
+        on, off = "on", "off"
     return {str(on): True, str(off): False}
 
 

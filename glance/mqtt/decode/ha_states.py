@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from glance.mqtt.decode.body import Body, compact
 from glance.mqtt.decode.draft import Draft
+from glance.mqtt.decode.ha_components import Whole
 from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.templates import Missing, Template, compiled, text_of
-from glance.mqtt.decode.values import number_in
+from glance.mqtt.decode.topics import is_command
+from glance.mqtt.decode.values import number, number_in
 from glance.mqtt.readings import SensorKind
 
 ECOSYSTEM = "home-assistant"
@@ -18,7 +20,8 @@ MOST_DEVICES_OF_A_TOPIC = 400
 
 
 class Rule(NamedTuple):
-    """How one sensor is read from its topic. `config` is the topic of the declaration, `path` a key of the JSON."""
+    """How one sensor is read from its topic. `config` is the topic of the declaration, `path` and `whole` as in a Source;
+    `off_s` after which "on" is over by itself; a trigger says `told` where the payload is `only`."""
 
     config: str
     device: str
@@ -27,6 +30,10 @@ class Rule(NamedTuple):
     kind: SensorKind | None
     path: str | None
     truth: dict[str, bool] | None
+    whole: Whole = "any"
+    off_s: float | None = None
+    only: str | None = None
+    told: str = ""
 
 
 class Watch(NamedTuple):
@@ -59,8 +66,28 @@ def forget(memory: Memory, config: str) -> None:
                 topics[topic] = kept
             else:
                 topics.pop(topic, None)
+    quiet = memory.of("ha quiet")
+    for topic in memory.of("ha hushed").pop(config, ()):
+        if quiet.get(topic) == config:
+            del quiet[topic]
     if memory.of("ha used").pop(config, None) is not None:
         memory.epoch += 1
+
+
+def hush(memory: Memory, config: str, topics: set[str]) -> None:
+    """Topics of a declaration that hold no state are not read; those that end in /set and such are not anyway."""
+    topics = {topic for topic in topics if not is_command(topic.split("/"))}
+    if topics:
+        memory.of("ha hushed")[config] = topics
+        quiet = memory.of("ha quiet")
+        for topic in topics:
+            quiet[topic] = config
+
+
+def read_quiet(draft: Draft) -> None:
+    """A message on such a topic."""
+    draft.ecosystem = ECOSYSTEM
+    draft.says("meta", "Home Assistant discovery names this topic for attributes, a picture or commands: no reading.")
 
 
 def watch_availability(
@@ -68,7 +95,7 @@ def watch_availability(
     config: str,
     device: str,
     fields: Mapping[str, Any],
-    probe: Callable[[str, Any, bool], tuple[bool, list[tuple[str, str]]]],
+    probe: Callable[[str, Any, bool], tuple[str | None, list[tuple[str, str]]]],
     state_topics: set[str],
 ) -> None:
     """Remember the availability topics of an entity, for its device; those of a known grammar are read by that."""
@@ -86,8 +113,8 @@ def watch_availability(
             config,
             device,
             compiled(text(template)),
-            text_of(entry.get("payload_available", "online")),
-            text_of(entry.get("payload_not_available", "offline")),
+            text_of(entry.get("payload_available", "online")).lower(),
+            text_of(entry.get("payload_not_available", "offline")).lower(),
             mode if type(mode) is str else "latest",
         )
         if len(watches) < MOST_DEVICES_OF_A_TOPIC and not any(
@@ -115,45 +142,69 @@ def _json_of(body: Body) -> tuple[str, Any]:
     if body.form == "json":
         value = body.value
         return (compact(value) if type(value) in (dict, list) else text_of(value)), value
-    number = number_in(body.value)
-    return body.value, body.value if number is None else number
+    value = number_in(body.value)
+    return body.value, body.value if value is None else value
 
 
 def read_states(draft: Draft, rules: list[Rule]) -> None:
     """A message on a declared state topic."""
     draft.ecosystem = ECOSYSTEM
-    body = draft.message.body
-    text, json = _json_of(body)
+    text, json = _json_of(draft.message.body)
     if type(json) is dict:
         draft.time_in(json)
-    unread = 0
+    unread, done = 0, set[tuple[str, str]]()
     for rule in rules:
+        if (rule.device, rule.sensor) in done:
+            # One sensor that is declared twice, while its publisher moves from single declarations to one for the device.
+            continue
         try:
-            if rule.path is not None:
-                value = json.get(rule.path) if type(json) is dict else json if rule.path == "state" else None
-            else:
-                value = rule.template.render(text, json)
+            value = _value(rule, text, json)
         except (Missing, ValueError):
             continue
         unread += not rule.template.understood
-        if rule.path is None and rule.template.path == () and type(json) in (dict, list):
-            # A document where one value was declared.
-            continue
-        if value is None or type(value) in (dict, list):
+        if value is None or value == "" or type(value) in (dict, list):
             continue
         if rule.truth is not None and (not rule.sensor.endswith(".state") or type(value) is not bool):
-            word = text_of(value)
-            if word not in rule.truth:
+            value = text_of(value)
+            if value not in rule.truth:
                 # Home Assistant ignores words that were not declared; so that nothing is invented, so does this.
                 continue
-            draft.reading(rule.device, rule.sensor, word, None, "boolean")
-            continue
-        if type(value) is str and not value:
-            continue
-        draft.reading(rule.device, rule.sensor, value, None, rule.kind)
+        if rule.only is not None:
+            if text_of(value) != rule.only:
+                continue
+            value = rule.told
+        done.add((rule.device, rule.sensor))
+        if draft.reading(rule.device, rule.sensor, value, None, rule.kind) and rule.off_s is not None:
+            _goes_off(draft, rule)
     if not draft.readings:
         why = "its template is not understood" if unread else "none of the declared values is in it"
         draft.says("meta", f"Declared by Home Assistant discovery, but {why}.")
+
+
+def _goes_off(draft: Draft, rule: Rule) -> None:
+    """Note when a sensor that says only "on" is off again (off_delay): each "on" begins the time anew."""
+    reading, offs = draft.readings[-1], draft.memory.offs
+    key = (reading.device, reading.sensor)
+    if reading.value is not True or reading.retained or rule.off_s is None:
+        offs.pop(key, None)
+        return
+    word = next((word for word, on in (rule.truth or {}).items() if not on), "OFF")
+    offs[key] = (draft.message.arrived_at + rule.off_s, word)
+
+
+def _value(rule: Rule, text: str, json: Any) -> Any:
+    """What a rule finds in a payload; None = nothing."""
+    value = rule.template.render(text, json)
+    if rule.path is None:
+        # A document where one value was declared is none.
+        return None if rule.template.path == () and type(json) in (dict, list) else value
+    if rule.template.path == () and rule.template.understood and type(json) is dict:
+        value = json
+    if type(value) is dict:
+        return value.get(rule.path)
+    if rule.whole == "none" or (rule.whole != "any" and (number(value) is not None) != (rule.whole == "number")):
+        return None
+    return value
 
 
 def read_availability(draft: Draft, watches: list[Watch]) -> bool:
@@ -166,7 +217,7 @@ def read_availability(draft: Draft, watches: list[Watch]) -> bool:
         if watch.device in done:
             continue
         try:
-            word = text_of(watch.template.render(text, json)).strip()
+            word = text_of(watch.template.render(text, json)).strip().lower()
         except (Missing, ValueError):
             continue
         if word not in (watch.available, watch.unavailable):

@@ -8,14 +8,16 @@ measures the sensors that the grammar finds; anywhere else it says where the val
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from glance.mqtt.decode import esphome
 from glance.mqtt.decode.abbreviations import expanded
 from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
-from glance.mqtt.decode.ha_components import IGNORED, Source, sources, truth
+from glance.mqtt.decode.ha_components import IGNORED, TRIGGER, Source, quiet, sources, truth
+from glance.mqtt.decode.ha_early import Probe, example, no_more_declared, take_back, take_over
 from glance.mqtt.decode.ha_entities import (
     PREFIX,
     Config,
@@ -26,15 +28,15 @@ from glance.mqtt.decode.ha_entities import (
     parts_of,
     sensor_of,
 )
-from glance.mqtt.decode.ha_states import Rule, forget, rules_of, watch_availability
-from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.ha_states import Rule, forget, hush, rules_of, watch_availability
+from glance.mqtt.decode.keys import clean, folded
 from glance.mqtt.decode.known import class_labels
 from glance.mqtt.decode.parts import items, text
-from glance.mqtt.decode.templates import Template, compiled
+from glance.mqtt.decode.templates import Template, compiled, text_of
 from glance.mqtt.decode.topics import label_of
 from glance.mqtt.decode.units import normal
 from glance.mqtt.decode.values import BOOLEANS
-from glance.mqtt.readings import Removed, Renamed, SensorInfo
+from glance.mqtt.readings import SensorInfo
 
 __all__ = ["PREFIX", "is_config", "read"]
 
@@ -55,9 +57,6 @@ MARKS = (
 MOST_COMPONENTS = 400
 ALWAYS_SHOWN = frozenset(("battery",))
 
-# (topic, JSON path as nested value) -> (an ecosystem with a grammar of its own reads it, the series it finds)
-Probe = Callable[[str, Any, bool], tuple[bool, list[tuple[str, str]]]]
-
 
 def read(draft: Draft, levels: list[str], probe: Probe) -> None:
     """One declaration: new, the same again, changed, or withdrawn."""
@@ -68,7 +67,7 @@ def read(draft: Draft, levels: list[str], probe: Probe) -> None:
         forget(memory, topic)
         memory.of("ha configs").pop(topic, None)
         memory.declare(topic, "")
-        draft.removed.extend(Removed(device, sensor) for device, sensor in before)
+        draft.removed.extend(no_more_declared(draft, before))
         draft.says("removal", "The declaration was withdrawn; what was recorded stays.")
         return
     config = body.value
@@ -83,11 +82,20 @@ def read(draft: Draft, levels: list[str], probe: Probe) -> None:
         return
     forget(memory, topic)
     memory.epoch += 1
+    if config.get("migrate_discovery") or config.get("migr_discvry"):
+        memory.of("ha configs").pop(topic, None)
+        draft.says("declaration", "The device will be declared as a whole; its sensors stay.")
+        return
     after: list[tuple[str, str]] = []
+    silent: set[str] = set()
     for entity in _entities(draft, levels, expanded(config)):
+        silent.update(quiet(entity.component, entity.fields))
         after.extend(_entity(draft, entity, probe))
     memory.of("ha configs")[topic] = after
-    draft.removed.extend(Removed(device, sensor) for device, sensor in before if (device, sensor) not in after)
+    hush(memory, topic, silent)
+    for name in silent:
+        take_back(draft, name)
+    draft.removed.extend(no_more_declared(draft, [series for series in before if series not in after]))
     draft.says("declaration", _sentence(after, levels))
 
 
@@ -120,6 +128,9 @@ Bound = tuple[Source, Template, tuple[str, str] | None]
 
 def _entity(draft: Draft, config: Config, probe: Probe) -> Iterator[tuple[str, str]]:
     """Declare one entity; yields its series."""
+    if config.component == TRIGGER:
+        yield from _trigger(draft, config, probe)
+        return
     if config.component in IGNORED:
         return
     native, bound = _bound(config, probe)
@@ -147,7 +158,11 @@ def _bound(config: Config, probe: Probe) -> tuple[bool, list[Bound]]:
     native, bound = False, []
     for source in sources(config.component, config.fields):
         template = compiled(source.template)
-        theirs, series = probe(source.topic, _example(source, template), True)
+        ecosystem, series = probe(source.topic, example(source, template), True)
+        # Topics of the shape of ESPHome's are used by others too; what they declare is not an ESPHome node's.
+        theirs = ecosystem is not None and (
+            ecosystem != esphome.ECOSYSTEM or esphome.declares(config.fields, source.topic)
+        )
         native = native or theirs
         bound.append((source, template, series[0] if theirs and series and template.plain else None))
     return native, bound
@@ -158,12 +173,39 @@ def _own_sensor(
 ) -> tuple[str, str]:
     """A sensor that only this declaration knows how to read."""
     sensor = sensor_of(draft.memory, config, device) + source.suffix
-    _take_over(draft, source, template, device, sensor, probe)
+    take_over(draft, source, template, device, sensor, probe)
     _declare(draft, config, source, device, sensor, native=False)
-    words = truth(config.component, config.fields) if source.kind == "boolean" else None
-    rule = Rule(draft.message.topic, device, sensor, template, source.kind, source.path, words)
+    words = truth(config.component, config.fields, source.suffix) if source.kind == "boolean" else None
+    rule = Rule(
+        draft.message.topic, device, sensor, template, source.kind, source.path, words, source.whole, _off_s(config)
+    )
     rules_of(draft.memory, source.topic).append(rule)
     return device, sensor
+
+
+def _trigger(draft: Draft, config: Config, probe: Probe) -> Iterator[tuple[str, str]]:
+    """A push or another trigger of a device: an event of it, where no grammar of an ecosystem reads the topic anyway."""
+    fields = config.fields
+    topic, part, what = fields.get("topic"), fields.get("subtype"), fields.get("type")
+    if type(topic) is not str or type(part) is not str or type(what) is not str or probe(topic, 1, True)[0]:
+        return
+    _say_device(draft, config.device, config)
+    device, sensor = config.device, folded(part) or "action"
+    draft.declare(SensorInfo(device, sensor, name=clean(part), kind="event"))
+    only = fields.get("payload")
+    rule = Rule(
+        draft.message.topic, device, sensor, compiled(text(fields.get("value_template"))), "event", None, None,
+        only=None if only is None else text_of(only), told=what,
+    )  # fmt: skip
+    draft.memory.of("ha used").setdefault(draft.message.topic, set()).add(topic)
+    rules_of(draft.memory, topic).append(rule)
+    yield device, sensor
+
+
+def _off_s(config: Config) -> float | None:
+    """After how many seconds a binary sensor that is on goes off by itself."""
+    delay = config.fields.get("off_delay") if config.component == "binary_sensor" else None
+    return float(delay) if isinstance(delay, int | float) and 0 < delay < 1e7 else None
 
 
 def _native_device(draft: Draft, config: Config, found: str) -> str:
@@ -207,7 +249,7 @@ def _say_device(draft: Draft, device: str, config: Config) -> None:
 
 
 def _declare(draft: Draft, config: Config, source: Source, device: str, sensor: str, *, native: bool) -> None:
-    words = truth(config.component, config.fields) if source.kind == "boolean" else None
+    words = truth(config.component, config.fields, source.suffix) if source.kind == "boolean" else None
     said = _described(config, source, device, sensor)
     if native:
         series = draft.memory.series.get((device, sensor))
@@ -262,39 +304,3 @@ def _hidden(fields: Mapping[str, Any], device_class: Any, name: str) -> bool:
     if fields.get("enabled_by_default") is False:
         return name.lower() not in ("battery", "linkquality")
     return fields.get("entity_category") in ("diagnostic", "config") and device_class not in ALWAYS_SHOWN
-
-
-def _example(source: Source, template: Template) -> Any:
-    """A JSON value that has a 1 where the source is read, to ask a grammar what it would call it."""
-    path: tuple[str | int, ...] | None = (source.path,) if source.path else template.path
-    value: Any = 1
-    for step in reversed(path or ()):
-        value = (
-            {step: value}
-            if type(step) is str
-            else [1] * min(int(step), 7) + [value]
-            if type(step) is int and step >= 0
-            else value
-        )
-    return value
-
-
-def _take_over(draft: Draft, source: Source, template: Template, device: str, sensor: str, probe: Probe) -> None:
-    """Values that were read before the declaration came go on under the declared name.
-
-    What else was read from the topic is not declared, so it is not read any more; a device that has nothing left is the other.
-    """
-    _, series = probe(source.topic, _example(source, template), False)
-    memory = draft.memory
-    old = series[0] if series else (device, sensor)
-    found = memory.series.get(old)
-    if old == (device, sensor) or found is None or found.info is not None:
-        return
-    draft.renamed.append(Renamed(old[0], device, old[1], sensor))
-    del memory.series[old]
-    known = memory.known(old[0])
-    known.sensors -= 1
-    rest = [key for key, other in memory.series.items() if key[0] == old[0] and other.topic == source.topic]
-    draft.removed.extend(Removed(*key) for key in rest)
-    if known.sensors <= 0 and not source.topic.startswith(f"{PREFIX}/"):
-        draft.renamed.append(Renamed(old[0], device))

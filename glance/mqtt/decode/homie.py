@@ -6,6 +6,7 @@ never a value. v5 declares in one `$description`, v3 and v4 attribute by attribu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
+from glance.mqtt.decode.values import number
 from glance.mqtt.readings import Presence, SensorInfo, SensorKind
 
 ECOSYSTEM, VALETUDO = "homie", "valetudo"
@@ -23,8 +25,9 @@ STATES: dict[str, Presence] = {
 }  # fmt: skip
 KINDS: dict[str, SensorKind] = {
     "integer": "number", "float": "number", "percent": "number", "boolean": "boolean", "enum": "enum", "string": "text",
-    "color": "text", "duration": "text",
+    "color": "text", "duration": "number",
 }  # fmt: skip
+DURATION = re.compile(r"P(?:([0-9.]+)D)?(?:T(?:([0-9.]+)H)?(?:([0-9.]+)M)?(?:([0-9.]+)S)?)?\Z")
 NO_SENSORS = frozenset(("datetime", "json"))
 VALETUDO_UNITS = {
     "BatteryStateAttribute/level": "%", "CurrentStatisticsCapability/area": "cm²", "CurrentStatisticsCapability/time": "s",
@@ -35,6 +38,9 @@ VALETUDO_KINDS: dict[str, SensorKind] = {
     "StatusStateAttribute/status": "enum", "StatusStateAttribute/flag": "enum", "BatteryStateAttribute/status": "enum",
     "FanSpeedControlCapability/preset": "enum", "WaterUsageControlCapability/preset": "enum",
 }  # fmt: skip
+# "none" is one of the words, not the absence of a value.
+FLAG = "StatusStateAttribute/flag"
+FLAGS = ("none", "zone", "segment", "spot", "target", "resumable", "mapping")
 SILENT_NODES = frozenset(("MapData", "Map", "WifiConfigurationCapability/ips"))
 
 
@@ -90,9 +96,20 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
         draft.says("meta", "A map or another document, not a reading.")
         return
     if valetudo:
+        if sensor == FLAG and (device, sensor) not in draft.memory.series:
+            draft.declare(SensorInfo(device, sensor, kind="enum", options=FLAGS))
         draft.reading(device, sensor, value, _valetudo_unit(sensor, value), VALETUDO_KINDS.get(sensor))
     else:
-        draft.reading(device, sensor, value)
+        draft.reading(device, sensor, _seconds(value))
+
+
+def _seconds(value: Any) -> Any:
+    """PT1H30M as seconds; anything else as it is."""
+    found = DURATION.match(value) if type(value) is str and len(value) > 2 and value[0] == "P" else None
+    if found is None:
+        return value
+    parts = [number(part) or 0.0 for part in found.groups()]
+    return sum(part * factor for part, factor in zip(parts, (86400, 3600, 60, 1), strict=True))
 
 
 def _valetudo_unit(sensor: str, value: Any) -> str | None:
@@ -154,7 +171,7 @@ def _property(draft: Draft, device: str, sensor: str, fields: Mapping[str, Any])
             draft.memory.same.get(device, device),
             clean(sensor),
             name=clean(fields["name"]) if type(fields.get("name")) is str else None,
-            unit=units.normal(unit) if type(unit) is str else ("%" if datatype == "percent" else None),
+            unit=units.normal(unit) if type(unit) is str else {"percent": "%", "duration": "s"}.get(datatype),
             kind=kind,
             options=options,
         ),

@@ -17,6 +17,7 @@ NEVER = frozenset(
     "href image picture thumbnail ipaddress ipaddr macaddress macaddr bootid msgid messageid packetid transactionid "
     "traceid correlationid deviceaddress ieeeaddr ieeeaddress networkaddress nwkaddr address addr port netmask subnet "
     "gateway dns dns1 dns2 clientid sessionid format timebasis tz timezone wifissid apssid idx uniqueid gps position3d "
+    "eventid monitorid esp8266id zoneid channelid groupid nodeid deviceid sensorid gatewayid userid objectid stationid "
     "hopstart hopsaway replyto srcid dstid".split()
 )
 # Words about the device, not values of it.

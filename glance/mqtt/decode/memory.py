@@ -16,6 +16,7 @@ MOST_DEVICES = 5_000
 MOST_NAMES = 20_000
 MOST_DECLARATIONS = 4_000
 MOST_DECLARED_BYTES = 6_000_000
+MOST_OFFS = 2_000
 SERIES_PER_DEVICE = 60
 # Publishers whose grammar is known may have more: a Venus portal, a smart meter, a heat pump.
 SERIES_PER_KNOWN_DEVICE = 400
@@ -76,6 +77,8 @@ class Memory:
         self.declarations: dict[str, str] = {}
         self.declared_bytes = 0
         self.learned: dict[str, Bounded[str, Any]] = {}
+        # Binary sensors that are on, and when (Unix seconds) each goes off by itself because it was declared so.
+        self.offs: Bounded[tuple[str, str], tuple[float, str]] = Bounded(MOST_OFFS)
         # Grows when a topic may now be read by another ecosystem than before.
         self.epoch = 0
         # Grows with everything that a snapshot holds.

@@ -9,6 +9,8 @@ from typing import Any
 
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
+from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.topics import presence
 
 ECOSYSTEM = "meshtastic"
 UNITS = {
@@ -30,6 +32,11 @@ def read(draft: Draft, levels: list[str]) -> None:
     """One packet, already decoded to JSON by the gateway."""
     draft.ecosystem = ECOSYSTEM
     fields: Any = draft.message.body.value
+    if "stat" in levels[:-1] and draft.message.body.form == "text":
+        state = presence(str(fields))
+        if state:
+            draft.alive(draft.device(clean(levels[-1]), name=levels[-1]), state)
+            return
     if "json" not in levels:
         draft.says("binary", "Meshtastic's protobuf packets are not read; switch on JSON in the gateway.")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from typing import Any
 
@@ -12,7 +12,7 @@ from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import label_of
-from glance.mqtt.readings import Reading, SensorKind
+from glance.mqtt.readings import DeviceInfo, Reading, SensorKind
 
 ECOSYSTEM = "glance"
 LONGEST_NAME = 128
@@ -146,6 +146,14 @@ def parse_body(obj: Any, *, now: float, oldest_s: float, zone: tzinfo | None = N
     if errors:
         raise Invalid("The readings cannot be taken.", errors[:50])
     return out
+
+
+def parse_about(obj: Mapping[str, Any], readings: Iterable[Reading]) -> tuple[DeviceInfo, ...]:
+    """What a body that parse_body() took says about the devices of its readings: their name and room, where it does."""
+    name, room = (clean(told) if told else "" for told in (_name(obj), _room(obj)))
+    if not name and not room:
+        return ()
+    return tuple(DeviceInfo(each, name=name or None, room=room or None) for each in {one.device: 0 for one in readings})
 
 
 def _stamp(raw: Any, now: float, oldest_s: float, zone: tzinfo | None) -> tuple[float | None, float | None, str | None]:

@@ -55,6 +55,9 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
     draft.ecosystem = ECOSYSTEM
     body = draft.message.body
     name, key = rest[0], rest[-1]
+    if base == "inverter" and name == "ctrl":
+        draft.says("command", "A command to an inverter, not a reading of it.")
+        return
     if rest == ["dtu", "status"] or rest == ["mqtt"] or rest == ["status"]:
         state = presence(str(body.value).replace("not connected", "offline"))
         if state:

@@ -23,7 +23,7 @@ UNITS = {
     "co2": "ppm", "pm25": "µg/m³", "pm10": "µg/m³", "pm1": "µg/m³", "for": "mg/m³", "tvoc": "ppb", "voc": "ppb", "rssi": "dBm",
     "distance": "m", "uptime": "s", "weight": "kg", "current": "A", "power": "W", "energy": "kWh", "lvl_cm": "cm", "lvl_in": "in",
     "accx": None, "accy": None, "accz": None, "tempc2_dp": "°C", "tempf2_dp": "°F", "tempc1": "°C", "ws": "m/s",
-    "wind_speed": "m/s", "temperature": "°C", "humidity": "%", "freeMem": None, "freemem": None, "snr": "dB", "mq_temp": None,
+    "wind_speed": "m/s", "temperature": "°C", "humidity": "%", "freeMem": "B", "freemem": "B", "minfreemem": "B", "freestack": "B", "snr": "dB", "mq_temp": None,
     "interval": None, "light": "lx", "pressure": "hPa", "ph": None, "ec": "µS/cm", "altitude": "m",
 }  # fmt: skip
 NAMES = {
@@ -56,6 +56,8 @@ def read(draft: Draft, gateway: str, module: str, rest: list[str]) -> None:
     draft.ecosystem = ECOSYSTEM
     fields = draft.message.body.value
     if module in EVENTS or module.startswith(("433", "IR", "Pilight", "SRFB")):
+        if type(fields) is dict:
+            _code(draft, gateway, module.removesuffix(MODULE), fields)
         draft.says("event", "A radio or infrared code: something that happened, not a reading.")
         return
     if type(fields) is not dict:
@@ -71,6 +73,19 @@ def read(draft: Draft, gateway: str, module: str, rest: list[str]) -> None:
     else:
         device = draft.device(gateway, name=label_of(gateway))
         leaves(draft, device, fields, _unit, skip=SKIP)
+
+
+def _code(draft: Draft, gateway: str, sensor: str, fields: Mapping[str, Any]) -> None:
+    """A code that was received, with the protocol's name where it has one: the buttons of one remote control stay apart."""
+    message = fields.get("message")
+    if type(message) is dict:
+        told = [fields.get("protocol"), *list(message.values())[:4]]
+    else:
+        told = [fields.get("protocol_name"), fields.get("hex") or fields.get("value") or fields.get("raw")]
+    said = " ".join(str(part) for part in told if type(part) in (str, int) and part != "")
+    if said and said not in ("0", "0x0"):
+        device = draft.device(gateway, name=label_of(gateway))
+        draft.reading(device, sensor, said, None, "event")
 
 
 def _gateway(draft: Draft, gateway: str, fields: Mapping[str, Any]) -> None:

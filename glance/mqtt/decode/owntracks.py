@@ -9,7 +9,6 @@ from glance.mqtt.decode.keys import clean
 
 ECOSYSTEM = "owntracks"
 UNITS = {"batt": "%", "vel": "km/h", "acc": "m", "alt": "m", "cog": "°", "vac": "m", "p": "kPa", "rad": "m"}
-WORDS = ("conn", "t")
 
 
 def is_owntracks(levels: list[str]) -> bool:
@@ -18,15 +17,27 @@ def is_owntracks(levels: list[str]) -> bool:
 
 
 def read(draft: Draft, levels: list[str]) -> None:
-    """One message of a phone; only `_type: location` holds values."""
+    """One message of a phone: its location holds the values; a will, a place entered or left are told too."""
     draft.ecosystem = ECOSYSTEM
     fields: Any = draft.message.body.value
-    if type(fields) is not dict or fields.get("_type") != "location":
-        kind = "event" if type(fields) is dict and fields.get("_type") == "transition" else "meta"
-        draft.says("event" if kind == "event" else "meta", "Not a location of OwnTracks: no reading.")
-        return
-    draft.time(fields.get("tst"))
-    device = draft.device(clean("/".join(levels[1:3])), name=clean(levels[2]))
-    for key, unit in UNITS.items():
-        if key in fields:
-            draft.reading(device, key, fields[key], unit)
+    what = fields.get("_type") if type(fields) is dict else None
+    phone, gone = clean("/".join(levels[1:3])), draft.memory.of("owntracks gone")
+    if what == "lwt":
+        gone[phone] = True
+        draft.alive(draft.device(phone, name=clean(levels[2])), "offline")
+    elif what == "transition" and type(fields.get("event")) is str:
+        draft.time(fields.get("tst"))
+        place = fields.get("desc")
+        said = f"{fields['event']} {place}" if type(place) is str else fields["event"]
+        draft.reading(draft.device(phone, name=clean(levels[2])), "region", said, None, "event")
+    elif what == "location":
+        draft.time(fields.get("tst"))
+        device = draft.device(phone, name=clean(levels[2]))
+        if gone.pop(phone, None):
+            draft.alive(device, "online")
+            draft.verdict = None
+        for key, unit in UNITS.items():
+            if key in fields:
+                draft.reading(device, key, fields[key], unit)
+    else:
+        draft.says("meta", "Not a location of OwnTracks: no reading.")

@@ -13,6 +13,7 @@ from glance.mqtt.decode import (
     evcc,
     frigate,
     generic,
+    ha_statestream,
     homeassistant,
     homie,
     lorawan,
@@ -20,6 +21,7 @@ from glance.mqtt.decode import (
     native,
     opendtu,
     openmqttgateway,
+    openwb,
     owntracks,
     rtl433,
     shelly,
@@ -45,8 +47,14 @@ def anybody(levels: list[str]) -> Reader:
 
     def read(draft: Draft) -> None:
         body = draft.message.body
-        if body.form != "json":
-            generic.read_scalar(draft, levels, body.value)
+        if ha_statestream.is_stream(levels) and type(body.value) is not dict:
+            ha_statestream.read(draft, levels)
+        elif body.form != "json":
+            report = ecowitt.form_in(body.value) if "dateutc=" in body.value else None
+            if report is not None:
+                ecowitt.read(draft, levels, report)
+            else:
+                generic.read_scalar(draft, levels, body.value)
         elif type(body.value) is dict and ecowitt.looks_like(body.value):
             ecowitt.read(draft, levels, body.value)
         else:
@@ -93,13 +101,15 @@ def _by_first_level(first: str, levels: list[str]) -> Reader | None:
         return lambda draft: meshtastic.read(draft, levels)
     if evcc.is_evcc(levels):
         return lambda draft: evcc.read(draft, levels)
+    if openwb.is_openwb(levels):
+        return lambda draft: openwb.read(draft, levels)
     if dsmr.is_dsmr(levels):
         return lambda draft: dsmr.read(draft, levels)
     if brokers.is_wled(levels):
         return lambda draft: brokers.read_wled(draft, levels)
     if first == "domoticz" and len(levels) >= 2:
         return lambda draft: brokers.read_domoticz(draft, levels)
-    if first == "esphome" and len(levels) == 3 and levels[1] == "discover":
+    if first == "esphome" and len(levels) == 3 and levels[1] in ("discover", "ping"):
         return lambda draft: draft.says("meta", "An ESPHome node about itself: no reading.")
     if (car := teslamate.parts_of(levels)) is not None:
         return lambda draft: teslamate.read(draft, *car)
@@ -138,7 +148,12 @@ def _by_shape(levels: list[str], memory: Memory) -> Reader | None:
     if (shelly1 := shelly.gen1_of(levels)) is not None:
         return lambda draft: shelly.read_gen1(draft, *shelly1)
     if (state := esphome.parts_of(levels)) is not None and levels[0] != homeassistant.PREFIX:
-        return lambda draft: esphome.read(draft, *state)
+        otherwise = anybody(levels)
+        return lambda draft: (
+            otherwise(draft)
+            if draft.message.body.form == "json" and not esphome.is_object(state[1], draft.message.body.value)
+            else esphome.read(draft, *state)
+        )
     if "rtl_433" in levels and "devices" in levels[:-1]:
         return lambda draft: rtl433.read_scalar(draft, levels, draft.message.body.value)
     if "rtl_433" in levels and levels[-1] in ("events", "states"):

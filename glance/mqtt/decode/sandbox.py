@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from glance.mqtt.decode import times
 
 LONGEST_RESULT = 4096
 LONGEST_INPUT = 65_536
@@ -20,8 +23,9 @@ ALLOWED = (
     nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos, nodes.Concat, nodes.Call,
     nodes.Assign, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword, nodes.Slice,
 )  # fmt: skip
-CALLS = frozenset(("float", "int", "is_number", "round", "abs", "min", "max", "bool", "iif"))
-METHODS = frozenset(("get", "lower", "upper", "strip", "startswith", "endswith", "title"))
+CALLS = frozenset(("float", "int", "is_number", "round", "abs", "min", "max", "bool", "iif", "as_timestamp"))
+FORMAT = re.compile(r"[^%]{0,32}%[+0 -]?[0-9]{0,2}(?:\.[0-9]{1,2})?[dfsxXeg](?:[^%]|%%){0,32}\Z")
+METHODS = frozenset(("get", "lower", "upper", "strip", "startswith", "endswith", "title", "split"))
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -104,18 +108,40 @@ def _defined(value: Any) -> Any:
     return value
 
 
+def _numbers(value: Any) -> list[float]:
+    if not isinstance(value, list) or len(value) > LONGEST_RESULT or not all(_is_number(part) for part in value):
+        raise ValueError("not a list of numbers")
+    return value
+
+
+def _as_timestamp(value: Any, default: Any = _MISSING) -> Any:
+    at = times.parse(value if isinstance(value, str | int | float) else str(value), None)
+    if at is None and default is _MISSING:
+        raise ValueError("no time")
+    return default if at is None else at
+
+
+def _format(pattern: Any, *values: Any) -> str:
+    """printf of one value into few characters: a width of millions is how such a filter would be misused."""
+    if not isinstance(pattern, str) or not FORMAT.match(pattern) or len(values) != 1:
+        raise ValueError("a format that is not taken")
+    value = values[0]
+    return pattern % (value if _is_number(value) else _text(value)[:64])
+
+
 def _clean(environment: _Environment) -> None:
     environment.globals.clear()
     environment.globals.update(
         float=_float, int=_int, is_number=_number, round=_round, abs=abs, min=min, max=max, bool=bool,
-        iif=lambda value, yes=True, no=False, none=None: yes if value else no,
+        as_timestamp=_as_timestamp, iif=lambda value, yes=True, no=False, none=None: yes if value else no,
     )  # fmt: skip
     environment.filters = {
         "float": _float, "int": _int, "round": _round, "abs": lambda v: abs(_float(v)), "string": _text, "lower":
         lambda v: _text(v).lower(), "upper": lambda v: _text(v).upper(), "trim": lambda v: _text(v).strip(), "title":
         lambda v: _text(v).title(), "capitalize": lambda v: _text(v).capitalize(), "replace": _replace, "default": _default,
         "d": _default, "is_defined": _defined, "tojson": lambda v: v, "to_json": lambda v: v, "bool": bool,
-        "length": len, "count": len, "is_number": _number, "first": lambda v: v[0], "last":
+        "sum": lambda v: sum(_numbers(v)), "max": lambda v: max(_numbers(v)), "min": lambda v: min(_numbers(v)),
+        "as_timestamp": _as_timestamp, "format": _format, "length": len, "count": len, "is_number": _number, "first": lambda v: v[0], "last":
         lambda v: v[-1], "multiply": lambda v, f: _float(v) * _float(f), "add": lambda v, f: _float(v) + _float(f),
         "iif": lambda value, yes=True, no=False, none=None: yes if value else no,
         "bitwise_and": lambda v, other: _int(v) & _int(other),

@@ -15,7 +15,7 @@ from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.parts import items, text
 from glance.mqtt.decode.topics import device_of, label_of, presence
-from glance.mqtt.readings import SensorKind
+from glance.mqtt.readings import SensorInfo, SensorKind
 
 GEN1, GEN2 = "shelly-gen1", "shelly-gen2"
 META = frozenset(("announce", "info", "settings", "ota", "fw"))
@@ -24,12 +24,14 @@ UNITS1 = {
     "temperature": "°C", "temperature_f": "°F", "ext_temperature": "°C", "ext_temperature_f": "°F", "humidity": "%",
     "ext_humidity": "%", "battery": "%", "lux": "lx", "pos": "%", "power": "W", "reactive_power": "var", "voltage": "V",
     "current": "A", "total": "Wh", "total_returned": "Wh", "energy": "W·min", "returned_energy": "W·min", "pf": None,
-    "tilt": "°", "concentration": "ppm", "brightness": "%", "power_factor": None, "temp": "K", "tC": "°C", "tF": "°F", "bat": "%", "rssi": "dBm",
+    "adc": "V", "overpower_value": "W", "tilt": "°", "concentration": "ppm", "brightness": "%", "power_factor": None, "temp": "K", "tC": "°C", "tF": "°F", "bat": "%", "rssi": "dBm",
 }  # fmt: skip
-BINARY1 = frozenset("flood smoke motion vibration overtemperature overpower input active charger gas".split())
+BINARY1 = frozenset("flood smoke motion vibration overtemperature overpower input active charger".split())
+# Of these the words are known, "none" among them, which elsewhere means that there is no value.
+WORDS1 = {"gas": ("none", "mild", "heavy", "test")}
 COMPONENT = re.compile(
     r"(switch|cover|light|input|em|em1|emdata|em1data|temperature|humidity|devicepower|pm1|illuminance|smoke|flood|voltmeter|rgb|"
-    r"rgbw|cct|thermostat|blutrv|bthomedevice|bthomesensor|presence|number|text|boolean|enum|sys|wifi|pill|gas|bm):?[0-9]*\Z"
+    r"rgbw|cct|thermostat|blutrv|bthomedevice|bthomesensor|presence|number|text|boolean|enum|sys|wifi|pill|gas|bm|script|service|mqtt|cloud|ws|ble|ht_ui|knx|matter|bthome|plugs_ui|eth):?[0-9]*\Z"
 )
 SHELLY_ID = re.compile(r"(?i)shelly[a-z0-9]+-[0-9a-f]{4,12}\Z")
 UNITS2 = {
@@ -48,8 +50,12 @@ SKIP2 = frozenset(
     "utc_offset btrelay_rev alt last_updated_ts last_event_ts packet_id move_started_at move_timeout transition schedules".split()
 )
 SILENT = frozenset(
-    "mqtt cloud ws ble ht_ui ui matter modbus bthome knx eth plugs_ui scripts service xmod zigbee plugs".split()
+    "mqtt cloud ws ble ht_ui ui matter modbus bthome knx eth plugs_ui script scripts service xmod zigbee plugs".split()
 )
+# BTHome v2, as the script for Shelly BLU names it.
+UNITS_BLU = {"battery": "%", "illuminance": "lx", "temperature": "°C", "humidity": "%", "rotation": "°", "rssi": "dBm", "distance": "mm"}  # fmt: skip
+BINARY_BLU = frozenset(("window", "motion", "door", "opening", "moisture", "vibration", "occupancy"))
+PUSHES_BLU = {1: "single", 2: "double", 3: "triple", 4: "long", 254: "hold"}
 KINDS2: dict[str, SensorKind] = {"state": "enum", "mode": "enum", "pos_control": "boolean", "last_direction": "enum"}
 
 
@@ -70,7 +76,7 @@ def gen2_of(levels: list[str]) -> tuple[str, str, list[str]] | None:
             level == "status"
             and len(rest) == 1
             and COMPONENT.match(rest[0])
-            and (":" in rest[0] or rest[0] in ("sys", "wifi"))
+            and (":" in rest[0] or rest[0] in ("sys", "wifi") or rest[0] in SILENT)
         ):
             return device, "status", rest
         if level == "events" and rest == ["rpc"]:
@@ -96,6 +102,8 @@ def read_gen1(draft: Draft, device: str, rest: list[str]) -> None:
         return
     if rest[0] in EVENTS:
         event = body.value.get("event") if type(body.value) is dict else None
+        if rest[0] == "longpush" and body.value in ("0", "1"):
+            event = "long" if body.value == "1" else "short"
         if event:
             draft.reading(device, "/".join(rest), event, None, "event")
         draft.says("event", "A button of the Shelly: an event, no line.")
@@ -105,13 +113,22 @@ def read_gen1(draft: Draft, device: str, rest: list[str]) -> None:
         skip = frozenset(
             ("source", "has_timer", "timer_started", "timer_duration", "timer_remaining", "effect", "transition")
         )
-        leaves(draft, device, body.value, lambda key, _raw, _f: UNITS1.get(key), prefix=f"{name}.", skip=skip, depth=2)
+        leaves(draft, device, body.value, _unit1, prefix=f"{name}.", skip=skip, depth=2)
         return
     last = rest[-1] if not rest[-1].isdigit() or len(rest) == 1 else rest[-2]
     kind: SensorKind | None = "enum" if rest[0] == "roller" and len(rest) == 2 else None
     if rest[0] in BINARY1 or last in BINARY1:
         kind = "boolean" if last != "overtemperature" and last != "input" else None
+    if last in WORDS1:
+        kind = "enum"
+        if (device, name) not in draft.memory.series:
+            draft.declare(SensorInfo(device, name, kind="enum", options=WORDS1[last]))
     draft.reading(device, name, body.value, UNITS1.get(last), kind)
+
+
+def _unit1(key: str, _raw: Any, fields: Mapping[str, Any]) -> str | None:
+    """The unit of a key; a valve's temperatures tell theirs beside the value."""
+    return text(fields.get("units")) if key == "value" else UNITS1.get(key)
 
 
 def _announce(draft: Draft, device: str, value: Any) -> None:
@@ -146,6 +163,8 @@ def read_gen2(draft: Draft, device: str, what: str, rest: list[str]) -> None:
             draft.alive(device, state)
     elif what == "events":
         _notification(draft, device, value)
+    elif rest[0].partition(":")[0] in SILENT:
+        draft.says("meta", f"{rest[0]}: about the Shelly itself, no reading.")
     elif type(value) is dict:
         component(draft, device, rest[0], value)
 
@@ -161,14 +180,35 @@ def _notification(draft: Draft, device: str, message: Mapping[str, Any]) -> None
             part, what = (event.get("component"), event.get("event")) if type(event) is dict else (None, None)
             if type(part) is str and type(what) is str and part.startswith(("input", "button", "bthome")):
                 draft.reading(device, clean(part), what, None, "event")
-        draft.says("event", "A button or another event of the Shelly.")
+            elif type(event) is dict and type(event.get("data")) is dict:
+                heard(draft, device, event["data"])
+        if all(reading.kind == "event" for reading in draft.readings):
+            draft.says("event", "A button or another event of the Shelly.")
         return
     if message["method"] not in ("NotifyStatus", "NotifyFullStatus"):
         draft.says("meta", "A reply of the Shelly, not its state.")
         return
     for name, status in params.items():
-        if type(status) is dict and name not in SILENT:
+        if type(status) is dict and name.partition(":")[0] not in SILENT:
             component(draft, device, name, status)
+
+
+def heard(draft: Draft, relay: str, data: Mapping[str, Any]) -> None:
+    """What the script for Shelly BLU passes on of a Bluetooth device; that has an id of its own, whoever hears it."""
+    address = data.get("address")
+    if type(address) is not str or "BTHome_version" not in data or data.get("encryption") is True:
+        return
+    device = draft.device(clean(address.replace(":", "")), name=f"BLU {address[-5:].replace(':', '')}", via=relay)
+    for key, raw in data.items():
+        if key in UNITS_BLU:
+            draft.reading(device, key, raw, UNITS_BLU[key])
+        elif key in BINARY_BLU:
+            draft.reading(device, key, raw, None, "boolean")
+        elif key == "button" and type(raw) in (int, list):
+            for place, push in enumerate(raw if type(raw) is list else [raw]):
+                if type(push) is int and push:
+                    name = "button" if type(raw) is int else f"button.{place}"
+                    draft.reading(device, name, PUSHES_BLU.get(push, str(push)), None, "event")
 
 
 def component(draft: Draft, device: str, name: str, status: Mapping[str, Any]) -> None:

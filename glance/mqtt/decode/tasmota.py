@@ -25,15 +25,20 @@ COMMANDS = re.compile(
     r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|SHUTTER[0-9]*|DS.*)\Z"
 )
 META = re.compile(r"(?:INFO[1-3]|LOGGING|UPGRADE|HASS_STATE|UPTIME|MARGINS|STATUS(?:[1-79])?|STATUSPTH)\Z")
-EVENTS = frozenset(("RfReceived", "IrReceived", "SSerialReceived", "SerialReceived", "LwReceived"))
+# What was received, and the keys that tell it.
+EVENTS = {
+    "RfReceived": ("Data",), "IrReceived": ("Protocol", "Data", "Hash"), "SSerialReceived": (), "SerialReceived": (), "LwReceived": (),
+}  # fmt: skip
 SUBDEVICES = frozenset(("ZbReceived", "LwReceived"))
 # What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
 STATES = re.compile(
-    r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|Switch[0-9]+|Shutter[0-9]+|Vcc|Gesture|Button[0-9]+)\Z"
+    r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|Color|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|Switch[0-9]+|Shutter[0-9]+|Vcc|Gesture|Button[0-9]+)\Z"
 )
 STATE_KEYS = frozenset(
-    "Vcc UptimeSec Heap Sleep LoadAvg MqttCount Berry Wifi Dimmer CT White FanSpeed Speed Fade BluetoothBattery Psr".split()
+    "Vcc UptimeSec Heap Sleep LoadAvg MqttCount Berry Wifi Dimmer CT Color White FanSpeed Speed Fade BluetoothBattery Psr".split()
 )
+STATE_UNITS = {"Vcc": "V", "UptimeSec": "s", "Dimmer": "%", "Heap": "kB", "CT": "mired"}
+SHUTTER = {"Position": "%", "Target": "%", "Tilt": "°"}
 WIFI = frozenset(("AP", "SSId", "BSSId", "Mode", "Downtime", "SSID", "BSSID"))
 NOT_SENSORS = frozenset(
     ("TempUnit", "PressureUnit", "SpeedUnit", "Time", "Id", "TotalStartTime", "MAC", "Address", "addr")
@@ -77,8 +82,10 @@ def read(draft: Draft, prefix: str, device: str, what: str) -> None:
             draft.says("unreadable", "A last will that is neither Online nor Offline.")
     elif body.form == "json" and type(body.value) is dict:
         _object(draft, device, what, body.value)
+    elif what.startswith("SHUTTER") and body.form == "text":
+        draft.reading(device, f"{what.capitalize()}.Position", body.value, "%")
     elif what.startswith(("POWER", "Switch", "SWITCH")) and body.form == "text":
-        draft.reading(device, what, body.value, None, None)
+        draft.reading(device, _switch(what), body.value, None, None)
     elif body.form == "text" and what not in ("RESULT", "SENSOR", "STATE"):
         draft.reading(device, what, body.value)
     else:
@@ -96,20 +103,34 @@ def _object(draft: Draft, device: str, what: str, fields: dict[str, Any]) -> Non
     draft.time_in({key: fields[key] for key in ("Time", "Epoch") if key in fields})
     if what == "STATE":
         state(draft, device, fields)
-    elif what in ("RESULT", "POWER") or what.startswith(("POWER", "SHUTTER", "Switch", "SWITCH")):
+    elif what in ("RESULT", "POWER") or what.startswith(("POWER", "SHUTTER")):
         _result(draft, device, fields)
+    elif what.startswith(("Switch", "SWITCH")):
+        _result(draft, device, {_switch(what): {"Action": fields.get("STATE", fields.get("Action"))}, **fields})
     else:
-        inner = fields.get("StatusSNS")
-        if type(inner) is dict:
-            draft.time_in({key: inner[key] for key in ("Time", "Epoch") if key in inner})
-            fields = inner
-        elif type(fields.get("StatusSTS")) is dict:
-            state(draft, device, fields["StatusSTS"])
-            return
-        elif what.startswith("STATUS"):
-            draft.says("meta", f"{what} is about the firmware, not a reading.")
-            return
+        _measured(draft, device, what, fields)
+
+
+def _measured(draft: Draft, device: str, what: str, fields: Mapping[str, Any]) -> None:
+    """SENSOR, or the answer to a question of somebody: STATUS8 and 10 hold SENSOR, 11 STATE, 0 both of them."""
+    inner, stated = fields.get("StatusSNS"), fields.get("StatusSTS")
+    if type(stated) is dict:
+        draft.time_in({key: stated[key] for key in ("Time", "Epoch") if key in stated})
+        state(draft, device, stated)
+    if type(inner) is dict:
+        draft.time_in({key: inner[key] for key in ("Time", "Epoch") if key in inner})
+        sensors(draft, device, inner)
+    elif type(stated) is dict:
+        return
+    elif what.startswith("STATUS"):
+        draft.says("meta", f"{what} is about the firmware, not a reading.")
+    else:
         sensors(draft, device, fields)
+
+
+def _switch(what: str) -> str:
+    """SWITCH1 on a topic is Switch1 in JSON."""
+    return what.capitalize() if what.startswith("SWITCH") else what
 
 
 def state(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
@@ -122,14 +143,14 @@ def state(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
         elif (type(raw) is dict and key in STATE_KEYS) or (type(raw) is dict and STATES.match(key)):
             leaves(draft, device, raw, prefix=f"{key}.", depth=2)
         elif type(raw) is not dict and type(raw) is not list and (STATES.match(key) or key in STATE_KEYS):
-            draft.reading(device, key, raw, {"Vcc": "V", "UptimeSec": "s", "Dimmer": "%"}.get(key))
+            draft.reading(device, key, raw, STATE_UNITS.get(key), "text" if key == "Color" else None)
 
 
 def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
     """…/RESULT echoes whatever was asked; only states in it are readings."""
-    for key in EVENTS.intersection(fields):
-        if key not in SUBDEVICES:
-            draft.says("event", f"{key}: a radio code or a serial line, not a reading.")
+    for key in EVENTS:
+        if key in fields and key not in SUBDEVICES:
+            _received(draft, device, key, fields[key])
     if not SUBDEVICES.isdisjoint(fields):
         sensors(draft, device, fields)
         return
@@ -138,13 +159,27 @@ def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
             continue
         if type(raw) is dict:
             if key.startswith(("Switch", "Button")) and "Action" in raw:
-                draft.reading(device, f"{key}.Action", raw["Action"], None, "event")
+                stands = key.startswith("Switch") and raw["Action"] in ("ON", "OFF")
+                # A switch that is on stays on; a push, a hold, a toggle is something that happened.
+                draft.reading(
+                    device, key if stands else f"{key}.Action", raw["Action"], None, "boolean" if stands else "event"
+                )
             else:
-                leaves(draft, device, raw, prefix=f"{key}.", depth=2)
+                leaves(draft, device, raw, lambda name, _raw, _f: SHUTTER.get(name), prefix=f"{key}.", depth=2)
         else:
-            draft.reading(device, key, raw, "%" if key.startswith("Dimmer") else None)
+            unit = "%" if key.startswith("Dimmer") else STATE_UNITS.get(key)
+            draft.reading(device, key, raw, unit, "text" if key == "Color" else None)
     if not draft.readings and draft.verdict is None:
         draft.says("meta", "The echo of a command: no reading.")
+
+
+def _received(draft: Draft, device: str, key: str, raw: Any) -> None:
+    """A radio or infrared code is an event, told by its protocol and code; a line from a serial port is only noted."""
+    told = [raw[part] for part in EVENTS[key] if part in raw] if type(raw) is dict else []
+    said = " ".join(str(part) for part in told[:2] if type(part) in (str, int))
+    if said:
+        draft.reading(device, key, said, None, "event")
+    draft.says("event", f"{key}: something that happened, not a reading.")
 
 
 def sensors(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
@@ -155,7 +190,9 @@ def sensors(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
         if key in SUBDEVICES and type(raw) is dict:
             _subdevices(draft, device, raw)
         elif key in EVENTS:
-            draft.says("event", f"{key}: something that happened, not a reading.")
+            _received(draft, device, key, raw)
+        elif key.startswith("Shutter") and type(raw) is dict:
+            leaves(draft, device, raw, lambda name, _raw, _f: SHUTTER.get(name), prefix=f"{clean(key)}.", depth=2)
         elif type(raw) is dict:
             _quantities(draft, device, f"{clean(key)}." if key.strip() else "", raw, fields)
         elif type(raw) is not list:
@@ -199,7 +236,9 @@ def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
             if key in ZIGBEE_SKIP or "<" in key or "!" in key or key.startswith("ZoneStatusChange"):
                 continue
             if key == "Power" and type(raw) is int:
-                draft.reading(device, key, raw, None, "boolean")
+                # 2 is the command "toggle" of a remote control.
+                if raw in (0, 1):
+                    draft.reading(device, key, raw, None, "boolean")
             elif key in ("Action", "Click", "click", "action", "AqaraVibrationMode"):
                 draft.reading(device, key, str(raw), None, "event")
             elif type(raw) is not dict and type(raw) is not list:

@@ -17,7 +17,7 @@ ENERGY = {
 UNITS = {
     "Humidity": "%", "Battery": "%", "Moisture": "%", "Illuminance": "lx", "Ambient": "lx", "Lux": "lx", "Distance": "cm",
     "CarbonDioxide": "ppm", "eCO2": "ppm", "CO2": "ppm", "CarbonMonoxide": "ppm", "TVOC": "ppb", "CCT": "K",
-    "CF1": "µg/m³", "CF2.5": "µg/m³", "CF10": "µg/m³", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM10": "µg/m³",
+    "CF1": "µg/m³", "CF2.5": "µg/m³", "CF10": "µg/m³", "Gas": "kΩ", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM10": "µg/m³",
     "RSSI": "dBm", "Signal": "dBm", "Weight": "kg", "SoundLevel": "dB", "Noise": "dB", "CH2O": "ppb", "HCHO": "µg/m³",
     "Fertility": "µS/cm", "Firmness": None, "Dimmer": "%", "LinkQuality": "lqi", "BatteryPercentage": "%",
     "BatteryVoltage": "V", "Voltage": "V", "Current": "A", "Power": "W", "Frequency": "Hz", "Deg": "°",
@@ -37,6 +37,8 @@ def unit_of(key: str, top: Mapping[str, Any], *, energy: bool = False) -> str | 
     """The unit of a quantity; `top` is the message, which names the units of temperature, pressure and speed."""
     if energy and key in ENERGY:
         return ENERGY[key]
+    if key not in UNITS:
+        key = key.rstrip("0123456789") or key
     if key in BY_TEMP_UNIT:
         # Without TempUnit the firmware is too old to have another setting than Celsius by default.
         return "°F" if top.get("TempUnit") == "F" else "°C"
@@ -48,4 +50,4 @@ def unit_of(key: str, top: Mapping[str, Any], *, energy: bool = False) -> str | 
         return text(unit)
     if key == "Dir":
         return "°"
-    return UNITS.get(key) if key in UNITS else UNITS.get(key.rstrip("0123456789"))
+    return UNITS.get(key)

@@ -137,6 +137,8 @@ def _filter(name: str, argument: str) -> Callable[[Any], Any] | None:
         return lambda value: _rounded(value, places if type(places) is int else 0)
     if name in ("default", "d") or name == "is_defined":
         return lambda value: value
+    if "base" in argument:
+        return None
     return FILTERS.get(name)
 
 

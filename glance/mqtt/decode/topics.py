@@ -11,7 +11,7 @@ WRAPPERS = frozenset(
     "measurements json status stat mqtt devices device".split()
 )
 LIVENESS_LEVELS = frozenset(
-    "status availability available online lwt connected connection $state alive will state_online reachable".split()
+    "status availability available online lwt connected connection $state alive will state_online reachable mqtt".split()
 )
 ONLINE = frozenset("online connected available alive up ready true 1 2 on yes birth".split())
 OFFLINE = frozenset(
@@ -27,6 +27,9 @@ COMMAND_ENDS = frozenset(("set", "get", "command", "cmnd", "cmd"))
 def is_command(levels: list[str]) -> bool:
     """True for topics by which somebody asks for something: .../set, .../set/<key>, cmnd/..., .../command, .../rpc."""
     last = levels[-1]
+    if levels[0] == "openWB":
+        # Its values lie below "get", its own decisions below "set".
+        return False
     if len(levels) > 2 and levels[1] in ("set", "get"):
         return True
     if last in COMMAND_ENDS or (len(levels) > 2 and levels[-2] in ("set", "get", "command")):

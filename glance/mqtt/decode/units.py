@@ -15,7 +15,8 @@ SPELLINGS = {
     "hpa": "hPa", "kpa": "kPa", "pa": "Pa", "mbar": "mbar", "kwh": "kWh", "wh": "Wh", "mwh": "MWh", "dbm": "dBm",
     "db": "dB", "ppm": "ppm", "ppb": "ppb", "ug/m3": "µg/m³", "ug/m³": "µg/m³", "µg/m3": "µg/m³", "mg/m3": "mg/m³",
     "m3": "m³", "m3/h": "m³/h", "m^3": "m³", "us/cm": "µS/cm", "µs/cm": "µS/cm", "inhg": "inHg", "mmhg": "mmHg",
-    "hz": "Hz", "khz": "kHz", "var": "var", "sec": "s", "secs": "s", "msec": "ms", "w/m2": "W/m²", "w/m^2": "W/m²",
+    "hz": "Hz", "khz": "kHz", "var": "var", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "mins": "min", "minute": "min", "minutes": "min", "hour": "h", "hours": "h",
+    "day": "d", "days": "d", "msec": "ms", "w/m2": "W/m²", "w/m^2": "W/m²",
     "volt": "V", "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "watt": "W", "watts": "W", "liter": "L",
     "litre": "L", "l/h": "L/h", "l/min": "L/min", "psi": "psi", "cm2": "cm²", "m2": "m²",
 }  # fmt: skip
@@ -60,7 +61,7 @@ KNOWN = {
     "humidity": "%", "hum": "%", "rh": "%", "relative_humidity": "%", "relativehumidity": "%", "soil_humidity": "%",
     "battery": "%", "battery_level": "%", "batterylevel": "%", "battery_percent": "%", "batt": "%", "battery_percentage": "%",
     "battery_pct": "%", "soc": "%", "state_of_charge": "%",
-    "moisture": "%", "soil_moisture": "%", "soilmoisture": "%", "co2": "ppm", "eco2": "ppm", "carbondioxide": "ppm",
+    "percent": "%", "percentage": "%", "moisture": "%", "soil_moisture": "%", "soilmoisture": "%", "co2": "ppm", "eco2": "ppm", "carbondioxide": "ppm",
     "carbon_dioxide": "ppm", "rssi": "dBm", "wifi_rssi": "dBm", "link_rssi": "dBm", "wifi_signal": "dBm", "wifi_strength": "dBm",
     "linkquality": "lqi", "link_quality": "lqi", "lqi": "lqi", "illuminance": "lx", "illuminance_lux": "lx", "lux": "lx",
     "light_level_lux": "lx",
@@ -87,7 +88,7 @@ def normal(unit: str | None) -> str | None:
     return SPELLINGS.get(text.lower(), text) if text not in WRITTEN or text in SPELLED else text
 
 
-SPELLED = {"ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "sec", "secs"}
+SPELLED = {"ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "sec", "secs", "second", "seconds", "mins", "minute", "minutes", "hour", "hours", "day", "days"}  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
@@ -114,7 +115,7 @@ def by_name(key: str) -> str | None:
     """The unit of a name that is measured in the same unit by everybody (`humidity`, `rssi`, `co2`)."""
     lower = key.lower()
     found = KNOWN.get(lower) or KNOWN.get(TINY.sub("", lower))
-    if found is None and lower.endswith("humidity"):
+    if found is None and lower.endswith(("humidity", "state_of_charge")):
         return "%"
     if found is None and CAMEL.search(key):
         return f"°{key[-1]}"

@@ -21,7 +21,7 @@ TYPE_UNITS = {
     "power": "W", "power_consumption": "kWh", "voltage": "V", "current": "A", "water_flow": "m³/h", "water_consumption": "m³",
     "resistance": "Ω", "concentration": "ppm", "heat_power": "Gcal/h", "heat_energy": "Gcal", "lux": "lx", "sound_level": "dB",
 }  # fmt: skip
-TYPE_KINDS: dict[str, SensorKind] = {"switch": "boolean", "alarm": "boolean", "text": "text", "rgb": "text"}
+TYPE_KINDS: dict[str, SensorKind] = {"switch": "boolean", "alarm": "boolean", "pushbutton": "event", "text": "text", "rgb": "text"}  # fmt: skip
 
 
 def parts_of(levels: list[str]) -> tuple[str, list[str]] | None:

@@ -19,7 +19,7 @@ from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import items, text
 from glance.mqtt.decode.topics import presence
 from glance.mqtt.decode.zigbee_units import unit_of
-from glance.mqtt.readings import SensorInfo, SensorKind
+from glance.mqtt.readings import Removed, SensorInfo, SensorKind
 
 ECOSYSTEM = "zigbee2mqtt"
 BRIDGE_TOPICS = frozenset(
@@ -167,11 +167,14 @@ def _reduced(what: str, value: list[Any]) -> str:
 def declare(draft: Draft, base: str, what: str, value: list[Any]) -> None:
     """Names, models, units and enums of all devices of a bridge."""
     rows = [row for row in value if type(row) is dict and type(row.get("friendly_name")) is str]
+    members: set[str] = set()
     for row in rows:
         if what == "groups":
-            draft.device(device_id(draft.memory, base, row["friendly_name"]), name=row["friendly_name"], model="Group")
+            group = device_id(draft.memory, base, row["friendly_name"])
+            members.add(draft.device(group, name=row["friendly_name"], model="Group"))
         elif row.get("type") != "Coordinator" and type(row.get("ieee_address")) is str:
-            _declare_device(draft, base, row)
+            members.add(_declare_device(draft, base, row))
+    _leave(draft, f"{base} {what}", members)
     draft.says("declaration", f"The bridge names its {len(rows)} {what}, their sensors and units.")
 
 
@@ -190,7 +193,18 @@ def bind(memory: Memory, base: str, name: str, ieee: str) -> str:
     return device
 
 
-def _declare_device(draft: Draft, base: str, row: dict[str, Any]) -> None:
+def _leave(draft: Draft, which: str, members: set[str]) -> None:
+    """Devices and groups that a list named and its successor does not were removed from the network."""
+    lists = draft.memory.of("z2m members", 64)
+    for device in sorted(lists.get(which, set()) - members):
+        draft.removed.append(Removed(device, None))
+        # Told again should it come back.
+        draft.memory.devices.pop(device, None)
+    lists[which] = members
+
+
+def _declare_device(draft: Draft, base: str, row: dict[str, Any]) -> str:
+    """Declare one device of a bridge; returns its id."""
     name, ieee = row["friendly_name"], row["ieee_address"]
     device = bind(draft.memory, base, name, ieee)
     definition = row.get("definition")
@@ -206,6 +220,7 @@ def _declare_device(draft: Draft, base: str, row: dict[str, Any]) -> None:
     )
     for expose, prefix in _exposes(definition.get("exposes")):
         _declare_sensor(draft, device, expose, prefix)
+    return device
 
 
 def _exposes(exposes: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[dict[str, Any], str]]:

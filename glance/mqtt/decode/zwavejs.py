@@ -6,6 +6,7 @@ a whole ValueId with unit, label and states.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from glance.mqtt.decode import units
@@ -19,6 +20,8 @@ from glance.mqtt.readings import SensorInfo
 ECOSYSTEM = "zwave-js-ui"
 # Command classes that have values; a node before them is a number too.
 FIRST_CLASS, LAST_CLASS = 32, 159
+# Central Scene: 0 a push, 1 let go, 2 held, 3 two pushes.
+SCENE = re.compile(r"(?:91/[0-9]+|central_scene/endpoint_[0-9]+)/scene/")
 META = frozenset(("nodeinfo", "lastActive", "hass", "version"))
 
 
@@ -60,6 +63,10 @@ def read(draft: Draft, prefix: str, rest: list[str]) -> None:
                 draft.alive(prefix, state, bridge=True)
                 return
         draft.says("meta", "The gateway about itself: no reading.")
+    elif rest == ["driver", "status"]:
+        state = presence(str(value.get("value") if type(value) is dict else value))
+        if state:
+            draft.alive(prefix, state, bridge=True)
     elif rest[-1] == "status" and len(rest) <= 3:
         said = value.get("value", value.get("status")) if type(value) is dict else value
         state = presence(str(said))
@@ -69,6 +76,12 @@ def read(draft: Draft, prefix: str, rest: list[str]) -> None:
         draft.says("meta", "The node about itself: no reading.")
     else:
         split = _split(rest) or ("/".join(rest[:-1]), rest[-1])
+        if SCENE.search(split[1]):
+            scene = value.get("value") if type(value) is dict else value
+            if scene is not None:
+                draft.reading(_device(draft, prefix, split[0]), split[1], scene, None, "event")
+            draft.says("event", "A push of a button: an event, no line.")
+            return
         _value(draft, _device(draft, prefix, split[0]), split[1], value)
 
 

@@ -1,6 +1,7 @@
 // Charts with uPlot: <div class="plot" data-plot><script type="application/json">{"series": [{"label", "unit", "points": [[t, v]], "bars" (seconds each), "steps", "words"}]}</script></div>.
 const DASH = [null, [7, 4], [2, 4], [10, 3, 2, 3]], SWATCH = ['', '5 2.5', '2 2.5', '6 2 1 2'], SVG = 'http://www.w3.org/2000/svg';
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'], MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const RIGHT_PX = 10, RANGE_S = { '1h': 3600, '6h': 21600, '24h': 86400, '7d': 604800, '30d': 2592000 };
 const charts = new Map();
 const probe = document.createElement('i');
 probe.hidden = true;
@@ -14,9 +15,10 @@ function ink(name) {
 function recolour() { inks.clear(); charts.forEach(chart => chart.plot.redraw(false)); }
 const two = n => String(n).padStart(2, '0');
 const hm = t => { const d = new Date(t * 1000); return two(d.getHours()) + ':' + two(d.getMinutes()); };
+const seconds = t => ':' + two(new Date(t * 1000).getSeconds());
 const when = t => { const d = new Date(t * 1000); return `${DAYS[d.getDay()]} ${d.getDate()} ${MONTHS[d.getMonth()]}, ${hm(t)}`; };
-// Large numbers in groups of three, as the server writes them.
-const grouped = text => text.replace(/^-?\d{5,}/, whole => whole.replace(/\B(?=(\d{3})+$)/g, '\u202f'));
+// Large numbers in groups of three and a true minus, as the server writes them.
+const grouped = text => text.replace(/^-?\d{5,}/, whole => whole.replace(/\B(?=(\d{3})+$)/g, '\u202f')).replace('-', '\u2212');
 const unitOf = unit => (unit ? (unit === '°' ? '°' : ' ' + unit) : '');
 function digits(v) { const a = Math.abs(v); return a >= 100 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : String(+v.toFixed(2)); }
 
@@ -45,15 +47,31 @@ function swatch(index) {
   return svg;
 }
 
+// What a series is at a time that only another one has (undefined): its nearest point, or the last one where it goes in steps. A gap
+// (null) stays a gap, and what ended long ago has no value any more.
+function valueAt(times, column, k, steps) {
+  if (column[k] !== undefined) return column[k];
+  let before = k, after = k;
+  while (before >= 0 && column[before] === undefined) before--;
+  while (after < times.length && column[after] === undefined) after++;
+  const earlier = column[before], later = column[after], near = (times.at(-1) - times[0]) / 20;
+  if (steps) return earlier;
+  if (earlier == null || later == null) {
+    const [value, other] = earlier == null ? [later, after] : [earlier, before];
+    return value != null && Math.abs(times[other] - times[k]) <= near ? value : null;
+  }
+  return times[k] - times[before] <= times[after] - times[k] ? earlier : later;
+}
+
 function tipFor(host, chart) {
   const k = chart.plot.cursor.idx, tip = chart.tip;
   if (k == null || chart.plot.cursor.left < 0) { tip.hidden = true; return; }
   const time = document.createElement('time');
-  time.textContent = when(chart.plot.data[0][k]);
+  time.textContent = when(chart.plot.data[0][k]) + (chart.span === 'seconds' ? seconds(chart.plot.data[0][k]) : '');
   const rows = chart.series.map((s, i) => {
-    const row = document.createElement('div'), value = document.createElement('b'), v = chart.plot.data[i + 1][k];
+    const row = document.createElement('div'), value = document.createElement('b'), v = valueAt(chart.plot.data[0], chart.plot.data[i + 1], k, s.steps);
     row.className = 'c' + (i % 4 + 1);
-    value.textContent = v == null ? 'no data' : s.words?.[v] ?? digits(v) + unitOf(s.unit);
+    value.textContent = v == null ? 'no data' : s.words?.[v] ?? grouped(digits(v)) + unitOf(s.unit);
     row.append(swatch(i), s.label ?? '', value);
     return row;
   });
@@ -69,17 +87,20 @@ function paths(s, i) {
   return s.steps ? { paths: uPlot.paths.stepped({ align: 1 }) } : {};
 }
 
+// A mark that would be cut off at the edge of the card is left out.
+function fits(plot, t, text) { return plot.valToPos(t, 'x') + 3.4 * text.length <= plot.bbox.width / devicePixelRatio + RIGHT_PX; }
+
 function options(host, chart, span_s) {
   const font = '11px ' + getComputedStyle(document.body).fontFamily, unit = chart.series[0]?.unit, bars = Math.max(0, ...chart.series.map(s => s.bars || 0));
-  const mark = t => span_s <= 600 ? hm(t) + ':' + two(new Date(t * 1000).getSeconds()) : span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
+  const mark = t => span_s <= 600 ? hm(t) + seconds(t) : span_s <= 172800 ? hm(t) : span_s <= 864000 ? DAYS[new Date(t * 1000).getDay()] : `${new Date(t * 1000).getDate()} ${MONTHS[new Date(t * 1000).getMonth()]}`;
   const short = unit && /^[°%]/.test(unit) && chart.series.every(s => s.unit === unit) ? unit[0] : '';
   return {
-    width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, 10, 0, 0],
+    width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, RIGHT_PX, 0, 0],
     cursor: { points: { size: 7, width: 2 }, drag: { x: true, y: false, dist: 6 } }, legend: { show: false },
     // a single point stands at the end of its last hour
     scales: { x: { range: (_, low, high) => (low == null ? [Date.now() / 1000 - 3600, Date.now() / 1000] : low === high && !bars ? [high - 3600, high] : [low, high + bars]) }, y: { range: (_, low, high) => (low == null ? [0, 1] : bars ? [Math.min(0, low), Math.max(high, 0) * 1.1 || 1] : uPlot.rangeNum(low, high === low ? low + 1 : high, 0.1, true)) } },
     axes: [
-      { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, ts) => ts.map(mark) },
+      { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (plot, ts) => ts.map(t => (fits(plot, t, mark(t)) ? mark(t) : '')) },
       { stroke: () => ink('--ink-3'), font, size: (_, marks) => Math.max(34, ...(marks ?? []).map(mark => 14 + 6.5 * mark.length)), gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : grouped(String(+v.toFixed(6)))) + short) },
     ],
     series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: s.bars ? null : DASH[i % 4], points: { show: (plot, k) => plot.data[k].filter(v => v != null).length === 1, size: 6 }, spanGaps: !!s.steps, ...paths(s, i) }))],
@@ -91,7 +112,7 @@ function draw(host, { series = [] } = read(host)) {
   const data = columns(series), known = charts.get(host);
   const shape = JSON.stringify(series.map(s => [s.label, s.unit, s.bars, s.steps]));
   const span_s = (data[0].at(-1) ?? 0) - (data[0][0] ?? 0);
-  if (known && known.shape === shape && known.span === label(span_s)) { known.plot.setData(data, !known.zoomed); return; }
+  if (known && known.shape === shape && known.span === label(span_s)) { known.series = series; known.plot.setData(data, !known.zoomed); return; }
   known?.plot.destroy();
   const chart = known ?? { tip: document.createElement('div') };
   Object.assign(chart, { series, shape, span: label(span_s), plot: null, zoomed: false });
@@ -142,12 +163,16 @@ function grow(host, points) {
     if (!point || !data[i + 1]) return;
     const [t, v] = point, places = values[i]?.textContent.split('.')[1]?.length ?? 0;
     if (values[i]) values[i].textContent = grouped(v.toFixed(places));
-    const last = data[0].length - 1;
-    if (data[0][last] === t) { data[i + 1][last] = v; return; }
-    if (t < data[0][last]) return;
-    data.forEach((column, k) => column.push(k === 0 ? t : k === i + 1 ? v : undefined));
-    if (data[0].length > MOST) data.forEach(column => column.shift());
+    // series take turns: the newest point of one may be older than that of another
+    let at = data[0].length;
+    while (at > 0 && data[0][at - 1] >= t) at--;
+    if (data[0][at] === t) { data[i + 1][at] = v; return; }
+    if (at === 0 && data[0].length) return;
+    data.forEach((column, k) => column.splice(at, 0, k === 0 ? t : k === i + 1 ? v : undefined));
   });
+  // what a card sends anew is of its range; a range of the page's own has to let go by itself
+  const first = chart.own ? data[0].at(-1) - RANGE_S[chart.range] : -Infinity;
+  while (data[0].length > MOST || data[0][0] < first) data.forEach(column => column.shift());
   chart.due ??= setTimeout(() => { chart.due = null; redraw(host); }, REDRAW_MS);
 }
 
@@ -156,16 +181,33 @@ async function choose(button) {
   const card = button.closest('.w'), host = card.querySelector('[data-plot]'), chart = charts.get(host);
   if (!chart) return;
   card.querySelectorAll('[data-range]').forEach(other => other.setAttribute('aria-pressed', other === button));
+  chart.range = button.dataset.range;
   chart.own = button.dataset.saved === undefined;
-  if (!chart.own) { draw(host); return; }
+  if (!chart.own) { draw(host); extremes(card, chart.series); return; }
   const answer = await fetch(`${document.documentElement.dataset.root}/widgets/${card.id.slice(2)}/points?range=${button.dataset.range}`);
-  if (answer.ok && button.getAttribute('aria-pressed') === 'true') draw(host, await answer.json());
+  if (!answer.ok || button.getAttribute('aria-pressed') !== 'true') return;
+  draw(host, await answer.json());
+  extremes(card, chart.series);
+}
+
+// The lowest and highest beside each name are those of the range that is shown.
+function extremes(card, series) {
+  card.querySelectorAll('.legend > li').forEach((line, i) => {
+    const place = line.querySelector('.mm'), { low, high } = series[i] ?? {};
+    if (!place || low == null || high == null) return;
+    const places = line.querySelector('.v').textContent.split('.')[1]?.length ?? 0;
+    place.textContent = [low, high].map(v => grouped(v.toFixed(places))).join(' \u2013 ');
+  });
 }
 
 document.addEventListener('click', event => { const button = event.target.closest('[data-range]'); if (button) choose(button); });
 document.addEventListener('dblclick', event => { const chart = charts.get(event.target.closest('[data-plot]')); if (chart) chart.zoomed = false; });
 document.addEventListener('glance:tail', event => grow(event.target, event.detail.points));
-document.addEventListener('glance:data', event => { if (!charts.get(event.target)?.own) draw(event.target); });
+document.addEventListener('glance:data', event => {
+  const chart = charts.get(event.target);
+  if (chart?.own) extremes(event.target.closest('.w'), chart.series);
+  else draw(event.target);
+});
 document.addEventListener('glance:theme', recolour);
 matchMedia('(prefers-color-scheme: light)').addEventListener('change', recolour);
 document.addEventListener('htmx:after:swap', all);

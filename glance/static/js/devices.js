@@ -15,8 +15,9 @@ function ask() {
   clearTimeout(waiting);
   if (document.hidden) return;
   if (running) { again = true; return; }
-  running = true;
   asker.dispatchEvent(new Event('glance:ask'));
+  // On a slow computer a long page may not have come to life yet, and nothing was asked.
+  waiting = setTimeout(() => { if (!running) ask(); }, EVERY_MS);
 }
 
 function next(delay_ms = EVERY_MS) {
@@ -28,6 +29,7 @@ function next(delay_ms = EVERY_MS) {
 document.addEventListener('htmx:config:request', event => {
   const { ctx } = event.detail;
   if (ctx.sourceElement !== asker) return;
+  running = true;
   ctx.request.action = address();
   // The small lines change slowly: they come every few minutes, with everything else.
   if (Date.now() - lines > LINES_EVERY_MS) {

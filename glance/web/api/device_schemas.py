@@ -18,6 +18,11 @@ SENSOR_CHANGES = body(
         "unit": {"type": ["string", "null"], "maxLength": 24, "description": "Null takes its own; empty means none."},
         "hidden": {"type": ["boolean", "null"], "description": "Null takes what it declares."},
         "decimals": {"type": ["integer", "null"], "minimum": 0, "maximum": 8},
+        "state_class": {
+            "type": ["string", "null"],
+            "enum": ["measurement", "total_increasing", "total", None],
+            "description": "Whether a number counts up, so that its use per hour and day is shown. Null takes what it declares.",
+        },
         "correction": {"type": ["number", "null"], "description": "Added to each new value."},
         "expire_after": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "Seconds of silence."},
         "raw_days": {"type": ["integer", "null"], "minimum": 1, "maximum": 36500},
@@ -66,6 +71,11 @@ ANSWERS: dict[str, Schema] = {
                 "type": "array",
                 "items": {"type": "string"},
                 "description": "Ids of devices that count for it.",
+            },
+            "forgotten_sensors": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Names of sensors that were forgotten and can still be brought back.",
             },
         },
     },

@@ -206,4 +206,5 @@ def shown(rt: Runtime, device: Device, now: float) -> dict[str, Any]:
         "ignored": device.ignored,
         "sensors": len(rt.ingest.catalog.tracks_of(device.id)),
         "merged": [each.id for each in rt.devices.merged(device.id)],
+        "forgotten_sensors": [each.sensor for each in rt.devices.forgotten_sensors(device.id)],
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import request
 
 from glance.errors import PreconditionFailed
+
+_VERSION = re.compile(r"v([0-9]{1,18})")
 
 
 def etag(version: int) -> str:
@@ -18,8 +21,9 @@ def expected_version() -> int | None:
     """The version that If-Match asks for, -1 where it can be none; None without the header (the last write wins) or with `*`."""
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    tags = [tag for tag in request.if_match.as_set() if tag.startswith("v") and tag[1:].isascii() and tag[1:].isdigit()]
-    return int(tags[0][1:]) if len(tags) == 1 else -1
+    # An empty tag is read as None.
+    tags = [found for found in map(_VERSION.fullmatch, filter(None, request.if_match.as_set())) if found]
+    return int(tags[0][1]) if len(tags) == 1 else -1
 
 
 def refuse_stale(version: int, current: dict[str, Any]) -> None:

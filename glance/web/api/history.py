@@ -174,7 +174,7 @@ def _raw_rows(rt: Runtime, sensor: Sensor, begin: float, end: float) -> Iterator
     yield ["time", "value", "unit"]
     for sample in rt.samples.export(sensor.id, begin, end):
         told = value_of(sample.value, sample.text, sensor)
-        yield [iso(sample.at), _cell(told["value"]), sensor.shown_unit or ""]
+        yield [iso(sample.at), _cell(told["value"]), _cell(sensor.shown_unit or "")]
 
 
 def _mean_rows(rt: Runtime, sensor: Sensor, begin: float, end: float, points: int) -> Iterator[list[Any]]:

@@ -157,6 +157,8 @@ def _responses(item: Route) -> dict[str, Any]:
         found[str(status)] = {"description": says}
         if schema is not None:
             found[str(status)]["content"] = {item.answers_as: {"schema": schema}}
+            if item.or_as:
+                found[str(status)]["content"][item.or_as] = {"schema": {"type": "string"}}
     for status in _expected_failures(item):
         found.setdefault(str(status), {"$ref": f"#/components/responses/{_failure_name(status)}"})
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glance.mqtt.decode.native import parse_body
+from glance.mqtt.decode.native import parse_about, parse_body
 from glance.runtime import Runtime
 from glance.web import door, runtime
 from glance.web.api.routing import need, route
@@ -25,6 +25,8 @@ BODY: dict[str, Any] = {
     "description": "One reading, or many of one device under `readings`.",
     "properties": {
         "device_id": {"description": "The device; it appears by itself."},
+        "name": {"description": "What the device calls itself."},
+        "room": {"description": "Where it is."},
         **_ROW,
         "readings": {"description": "Rows of sensor_type, value, unit and timestamp."},
     },
@@ -63,5 +65,5 @@ def store(rt: Runtime, body: Any) -> dict[str, int]:
     for device in sorted({reading.device for reading in readings}):
         need(f"ingest:{device}")
     door.charge("readings", len(readings))
-    stored = rt.ingest.submit(readings)
+    stored = rt.ingest.submit(readings, about=parse_about(body, readings))
     return {"stored": stored, "ignored": len(readings) - stored}

@@ -29,7 +29,7 @@ class Route:
     decides ('ingest:<device>', or `scope_by_body`) the view itself asks for it, with `need`.
     `body` is the schema of the JSON body, None = no body is read; `body_optional` lets an empty body through as None.
     `query` maps names to schemas; `answers` maps a status to (sentence, schema or None); `failures` are the statuses of
-    problems beside those that follow from the rest.
+    problems beside those that follow from the rest. `or_as` names a second content type of what succeeds, as text.
     """
 
     method: str
@@ -45,6 +45,7 @@ class Route:
     query: Mapping[str, Schema] = field(default_factory=dict)
     answers: Mapping[int, tuple[str, Schema | None]] = field(default_factory=dict)
     answers_as: str = "application/json"
+    or_as: str = ""
     failures: tuple[int, ...] = ()
     takes_if_match: bool = False
     scope_by_body: bool = False
@@ -67,6 +68,7 @@ def route(
     body_example: Any = None,
     query: Mapping[str, Schema] | None = None,
     answers_as: str = "application/json",
+    or_as: str = "",
     failures: tuple[int, ...] = (),
     takes_if_match: bool = False,
     scope_by_body: bool = False,
@@ -91,6 +93,7 @@ def route(
                 query=query or {},
                 answers=answers,
                 answers_as=answers_as,
+                or_as=or_as,
                 failures=failures,
                 takes_if_match=takes_if_match,
                 scope_by_body=scope_by_body,
@@ -120,6 +123,7 @@ def _handler(item: Route) -> View:
             value = read_json(request, item.body_optional)
             if value is not None or not item.body_optional:
                 _check(value, item.body)
+                value = json_schema.whole_numbers(item.body, value)
             return answer(item.view(**parts, body=value))
         return answer(item.view(**parts))
 

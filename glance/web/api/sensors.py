@@ -20,6 +20,7 @@ CHANGES = {
     "unit": "own_unit",
     "hidden": "own_hidden",
     "decimals": "own_decimals",
+    "state_class": "own_state_class",
     "correction": "correction",
     "expire_after": "own_expire_after_s",
     "raw_days": "raw_days",
@@ -84,6 +85,38 @@ def merge_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
     return shown(rt, joined, rt.clock())
 
 
+@route(
+    "DELETE",
+    "/api/devices/<path:device_id>/sensors/<path:sensor>",
+    scope="write",
+    tag=TAG,
+    summary="Forget a sensor",
+    answers={204: ("It is forgotten, with its history; both can be restored for a week.", None)},
+)
+def delete_sensor(device_id: str, sensor: str) -> Any:
+    """A retained message does not bring it back; a reading that is sent anew does."""
+    rt = runtime()
+    rt.devices.forget_sensor(find_device(rt, device_id).id, sensor)
+    rt.series.changed()
+    return None, 204
+
+
+@route(
+    "POST",
+    "/api/devices/<path:device_id>/sensors/<path:sensor>/restore",
+    scope="write",
+    tag=TAG,
+    summary="Bring a forgotten sensor back",
+    answers={200: ("The sensor.", schemas.ref("Sensor"))},
+)
+def restore_sensor(device_id: str, sensor: str) -> Any:
+    """Undoes forgetting, with the history."""
+    rt = runtime()
+    restored = rt.devices.restore_sensor(find_device(rt, device_id).id, sensor)
+    rt.series.changed()
+    return shown(rt, restored, rt.clock())
+
+
 def shown(rt: Runtime, sensor: Sensor, now: float) -> dict[str, Any]:
     """A sensor as JSON."""
     latest = rt.samples.latest(sensor.id)
@@ -100,5 +133,5 @@ def shown(rt: Runtime, sensor: Sensor, now: float) -> dict[str, Any]:
         "reason": standing.sentence,
         "hidden": sensor.hidden,
         "device_class": sensor.device_class,
-        "state_class": sensor.state_class,
+        "state_class": sensor.counts_as,
     }

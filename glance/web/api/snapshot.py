@@ -20,6 +20,7 @@ TEXT_LIMIT = 200
 ROW_LIMIT = 25
 WIDGET_LIMIT = 6000
 FORMATS = ("json", "markdown")
+DEVICE_COLUMNS = ("Device", "Room", "State", "Seen", "Battery", "Link", "Sensors")
 
 
 @route(
@@ -34,6 +35,7 @@ FORMATS = ("json", "markdown")
     },
     failures=(404,),
     answers={200: ("Every widget with its data, age and state; as JSON or Markdown.", {"type": "object"})},
+    or_as="text/markdown",
 )
 def snapshot() -> Any:
     """What is stored, with its age and what is wrong with it; nothing is fetched for it."""
@@ -73,9 +75,11 @@ def markdown(dashboard: Dashboard, widgets: list[Widget], views: dict[str, View]
         yield ""
         yield f"## {_line(widget.title)}"
         yield ""
-        yield f"{widget.custom_widget}, {view.state}{_age(view, now)}"
+        yield f"{widget.custom_widget}, {view.away or view.state}{_age(view, now)}"
         if view.failure is not None:
             yield f"Failed {_utc(view.failure.at)}: {_line(view.failure.message)}"
+        elif view.sentence:
+            yield _line(view.sentence)
         if view.has_data:
             yield ""
             yield from _clipped(data_lines(view.data))
@@ -85,6 +89,8 @@ def data_lines(data: Any) -> Iterator[str]:
     """Any data as Markdown: the general shapes as a sentence or a table, all else as a nested list."""
     if isinstance(data, dict) and isinstance(data.get("rows"), list) and isinstance(data.get("columns"), list):
         yield from _table(data["columns"], data["rows"])
+    elif isinstance(data, dict) and isinstance(data.get("devices"), list) and isinstance(data.get("counts"), dict):
+        yield from _devices(data["devices"], data["counts"])
     elif isinstance(data, dict) and isinstance(data.get("series"), list):
         yield from _series(data["series"])
     elif isinstance(data, dict) and "value" in data:
@@ -103,6 +109,26 @@ def _table(columns: list[Any], rows: list[Any]) -> Iterator[str]:
         yield "| " + " | ".join(_cell(cells.get(column["name"])) for column in named) + " |"
     if len(rows) > ROW_LIMIT:
         yield f"\n{len(rows) - ROW_LIMIT} more rows."
+
+
+def _devices(devices: list[Any], counts: dict[str, Any]) -> Iterator[str]:
+    """An overview of devices: how many stand how, and a row each, with the columns that any of them has something for."""
+    told = ", ".join(f"{count} {'online' if state == 'live' else _line(state)}" for state, count in counts.items())
+    yield f"{len(devices)} device{'' if len(devices) == 1 else 's'}{': ' + told if told else ''}."
+    rows = [_device(one) for one in devices if isinstance(one, dict)]
+    columns = [{"name": name} for name in DEVICE_COLUMNS if any(row[name] for row in rows)]
+    if columns:
+        yield ""
+        yield from _table(columns, rows)
+
+
+def _device(one: dict[str, Any]) -> dict[str, str]:
+    seen_at, charge, quality = one.get("seen_at"), one.get("charge"), one.get("quality")
+    sensors = [each for each in one.get("sensors") or () if isinstance(each, dict)]
+    named = (one.get("title"), one.get("room") or "", one.get("word"), _utc(seen_at) if seen_at else "")
+    battery, link = (f"{share:.0f} %" if isinstance(share, (int, float)) else "" for share in (charge, quality))
+    values = "; ".join(f"{each.get('name')} {each.get('text')} {each.get('unit') or ''}".strip() for each in sensors)
+    return dict(zip(DEVICE_COLUMNS, (*map(str, named), battery, link, values), strict=True))
 
 
 def _series(series: list[Any]) -> Iterator[str]:

@@ -31,6 +31,7 @@ EXAMPLE = {
     tag=TAG,
     summary="List widgets",
     query={**paging.QUERY, "dashboard": {"type": "string", "description": "Only those of this dashboard."}},
+    failures=(404,),
     answers={200: ("In reading order, dashboard by dashboard.", schemas.listing("Widget"))},
 )
 def list_widgets() -> Any:

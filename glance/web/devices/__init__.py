@@ -58,6 +58,7 @@ for name, given in (
     ("state_band", bands.state_band),
     ("device_groups", listing.GROUPS),
     ("broker_now", wording.broker_now),
+    ("uses_broker", wording.uses_broker),
 ):
     blueprint.add_app_template_global(given, name)  # type: ignore[arg-type]
 

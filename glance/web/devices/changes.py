@@ -112,6 +112,18 @@ def _part_sensor(rt: Runtime, device: Device, rest: str) -> Response:
     return _back(parted.device, parted.sensor)
 
 
+def _forget_sensor(rt: Runtime, device: Device, rest: str) -> Response:
+    gone = rt.devices.forget_sensor(device.id, rest)
+    _changed(rt)
+    return redirect(url_for("devices.one", device_id=device.id, forgotten=gone.sensor), 303)
+
+
+def _restore_sensor(rt: Runtime, device: Device, rest: str) -> Response:
+    back = rt.devices.restore_sensor(device.id, rest)
+    _changed(rt)
+    return _back(back.device, back.sensor)
+
+
 def _changed(rt: Runtime) -> None:
     """Widgets show names and units of sensors: let them look anew."""
     rt.series.changed()
@@ -137,4 +149,6 @@ ACTS: dict[str, Act] = {
     "sensor-hide": _hide_sensor(True),
     "sensor-unhide": _hide_sensor(False),
     "sensor-separate": _part_sensor,
+    "sensor-forget": _forget_sensor,
+    "sensor-restore": _restore_sensor,
 }

@@ -22,6 +22,8 @@ from glance.web.devices.states import DeviceState
 
 DAY_S = 86_400.0
 SPARK_POINTS = 32
+FEW_POINTS = 4
+SPANS = ((DAY_S, "Last 24 h"), (10_800.0, "Last 3 h"), (1200.0, "Last 20 min"))
 SPARK_KEPT_S = 120.0
 SPARKS_KEPT = 2000
 LOW_BATTERY = 15
@@ -101,12 +103,12 @@ class Sparks:
         self._kept: OrderedDict[int, tuple[float, Markup]] = OrderedDict()
 
     def get(self, runtime: Runtime, sensor: Sensor, now: float) -> Markup:
-        """The line of the last 24 h of a sensor; empty for words and for too few values."""
+        """The line of the last 24 h of a sensor, of less while little is known; empty for words and for too few values."""
         with self._lock:
             kept = self._kept.get(sensor.id)
         if kept is not None and 0 <= now - kept[0] < SPARK_KEPT_S:
             return kept[1]
-        drawn = spark_in(_spark_points(runtime, sensor, now), "Last 24 h", sensor.shown_unit)
+        drawn = _spark(runtime, sensor, now)
         with self._lock:
             self._kept[sensor.id] = (now, drawn)
             self._kept.move_to_end(sensor.id)
@@ -115,14 +117,22 @@ class Sparks:
         return drawn
 
 
-def _spark_points(runtime: Runtime, sensor: Sensor, now: float) -> list[tuple[float, float | None]]:
+def _spark(runtime: Runtime, sensor: Sensor, now: float) -> Markup:
     samples = runtime.samples
-    if sensor.kind == "number":
-        return [(point.t, point.avg) for point in samples.history(sensor.id, now - DAY_S, now, SPARK_POINTS).points]
-    if sensor.kind != "boolean":
-        return []
-    stretches = samples.timeline(sensor.id, now - DAY_S, now, SPARK_POINTS // 2)
-    return [(at, one.value) for one in stretches for at in (one.begin, one.end)]
+    if sensor.kind == "boolean":
+        stretches = samples.timeline(sensor.id, now - DAY_S, now, SPARK_POINTS // 2)
+        return spark_in([(at, one.value) for one in stretches for at in (one.begin, one.end)], SPANS[0][1])
+    if sensor.kind != "number":
+        return Markup("")
+    lines = []
+    for span_s, said in SPANS:
+        points = [(point.t, point.avg) for point in samples.history(sensor.id, now - span_s, now, SPARK_POINTS).points]
+        lines.append((len(points), points, said))
+        # a sensor that is new would be one point of a whole day
+        if len(points) >= FEW_POINTS or now - sensor.first_at >= DAY_S:
+            break
+    _, points, said = max(lines, key=lambda line: line[0])
+    return spark_in(points, said, sensor.shown_unit)
 
 
 def sparks() -> Sparks:

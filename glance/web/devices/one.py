@@ -63,11 +63,19 @@ def show(rt: Runtime, device: Device, now: float, errors: dict[str, str] | None 
         ranges=list(RANGES),
         others=[one for one in rt.devices.all(with_ignored=True) if one.id != device.id],
         merged=rt.devices.merged(device.id),
+        forgotten=rt.devices.forgotten_sensors(device.id),
+        just_forgotten=_just_forgotten(rt, device),
         form=sensor_form.make(rt, device, shown["selected"].sensor) if shown["selected"] else None,
         export=_exports(device, shown["selected"], shown["range"]),
         part_versions={name: version for name, version, _ in _parts(shown)},
         **shown,
     )
+
+
+def _just_forgotten(rt: Runtime, device: Device) -> Sensor | None:
+    """The sensor that was forgotten a moment ago, for the way back."""
+    wanted = request.args.get("forgotten", "")
+    return next((one for one in rt.devices.forgotten_sensors(device.id) if one.sensor == wanted), None)
 
 
 def gather(rt: Runtime, device: Device, now: float) -> dict[str, Any]:
@@ -167,7 +175,8 @@ def make_chart(rt: Runtime, sensor: Sensor, range_name: str, now: float) -> Char
     spread = ""
     if lows and highs:
         least = figure(min(lows), None, "", sensor.shown_decimals)
-        spread = f"{least} to {figure(max(highs), None, sensor.shown_unit or '', sensor.shown_decimals)}"
+        most = figure(max(highs), None, sensor.shown_unit or "", sensor.shown_decimals)
+        spread = f"{least} to {most}" if min(lows) < max(highs) else str(most)
     uses: list[tuple[float, float | None]] = []
     per = ""
     if sensor.is_counter:

@@ -14,6 +14,13 @@ from glance.store.devices import Device, Sensor
 
 MOST_OTHERS = 200
 LONGEST_UNIT = 24
+MEASURES = "A measurement"
+# state_class -> what it says of a number
+CLASSES = {
+    "measurement": MEASURES,
+    "total_increasing": "A counter that only goes up",
+    "total": "A total that goes up and down",
+}
 # A few to choose from while typing; any text is taken.
 UNITS = (
     "°C", "°F", "K", "%", "hPa", "W", "kW", "Wh", "kWh", "V", "A", "mV", "lx", "ppm", "µg/m³", "dBm", "mm", "cm", "m", "km/h",
@@ -33,6 +40,8 @@ class SensorForm:
     raw_days: str
     rollup_days: str
     is_hidden: bool
+    state_class: str
+    classes: tuple[tuple[str, str], ...]
     others: tuple[tuple[int, str], ...]
     joined: tuple[tuple[int, str], ...]
     units: tuple[str, ...] = UNITS
@@ -51,6 +60,8 @@ def make(runtime: Runtime, device: Device, sensor: Sensor) -> SensorForm:
         raw_days="" if sensor.raw_days is None else str(sensor.raw_days),
         rollup_days="" if sensor.rollup_days is None else str(sensor.rollup_days),
         is_hidden=sensor.hidden,
+        state_class=sensor.own_state_class or "",
+        classes=(("", f"As it declares: {CLASSES.get(sensor.state_class or '', MEASURES).lower()}"), *CLASSES.items()),
         others=tuple(_others(runtime, device, sensor)),
         joined=tuple(_joined(runtime, sensor)),
     )
@@ -70,7 +81,9 @@ def _others(runtime: Runtime, device: Device, sensor: Sensor) -> list[tuple[int,
 def _joined(runtime: Runtime, sensor: Sensor) -> list[tuple[int, str]]:
     """The sensors whose readings count for this one."""
     track = runtime.ingest.catalog.tracks.get(sensor.id)
-    parts = [part.sensor for part in track.parts] if track else []
+    own = (sensor.device, sensor.sensor)
+    # one that returned while it was forgotten goes on in a series of its own, but is the same sensor
+    parts = [part.sensor for part in track.parts if (part.sensor.device, part.sensor.sensor) != own] if track else []
     return [(part.id, f"{part.device} / {part.sensor}") for part in parts]
 
 
@@ -80,6 +93,9 @@ def read(form: Mapping[str, str], sensor: Sensor) -> dict[str, Any]:
     unit = form.get("unit", "").strip()
     if len(unit) > LONGEST_UNIT:
         errors.append(FieldError("unit", f"At most {LONGEST_UNIT} characters."))
+    state_class = form.get("state_class", "")
+    if state_class and state_class not in CLASSES:
+        errors.append(FieldError("state_class", "Choose one of the list."))
     minutes = _number(form, "expires_min", errors)
     if minutes is not None and minutes <= 0:
         errors.append(FieldError("expires_min", "More than 0 minutes, or empty."))
@@ -88,6 +104,7 @@ def read(form: Mapping[str, str], sensor: Sensor) -> dict[str, Any]:
         "label": form.get("label", "").strip() or None,
         "own_unit": unit or None,
         "own_decimals": _whole(form, "decimals", 0, 8, errors),
+        "own_state_class": state_class or None,
         "correction": _number(form, "correction", errors) or None,
         "own_expire_after_s": None if minutes is None else minutes * 60,
         "raw_days": _whole(form, "raw_days", 1, 36500, errors),

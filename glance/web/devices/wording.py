@@ -81,6 +81,11 @@ def plot_data(data: Any) -> Markup:
     return json_script(data, "plot-data")
 
 
+def uses_broker() -> bool:
+    """Whether devices are heard by a broker at all."""
+    return states.broker(runtime()) is not None
+
+
 def broker_now() -> BrokerState | None:
     """The broker, where one is used: one that nobody named and that was never there is not missed."""
     rt = runtime()

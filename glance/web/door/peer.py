@@ -16,8 +16,11 @@ StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 Address = IPv4Address | IPv6Address
 
-# A request that carries one of these came through somebody: it is never local. X-Real-IP is nginx's.
-FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
+# A request that carries one of these came through somebody: it is never local. X-Real-IP is nginx's, the others are tunnels' and CDNs'.
+FORWARDED = tuple(
+    "HTTP_FORWARDED HTTP_VIA HTTP_X_REAL_IP HTTP_X_FORWARDED HTTP_X_ORIGINAL_FORWARDED_FOR HTTP_CLIENT_IP HTTP_X_CLIENT_IP"
+    " HTTP_X_CLUSTER_CLIENT_IP HTTP_TRUE_CLIENT_IP HTTP_CF_CONNECTING_IP HTTP_FASTLY_CLIENT_IP HTTP_CDN_LOOP".split()
+)
 
 
 class Peer:

@@ -1,0 +1,67 @@
+"""A schema that came from somewhere else cannot hold a thread: patterns are judged before they run, and all checking is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glance import patterns, schemas
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a+)+$", "(a|a)*$", "(a|aa)+$", "(a*)*", "(.*a){12}", "^(?:a?){40}a{40}$", "(a{0,100}){0,100}$", "a*a*a*a*a*a*b",
+        "^(.*,){20}x", "(?=(a|a)*$)b", "(?>(a|aa)+)$", "(x)?(?(1)(a|aa)+|b)$", "(|a)+$",
+    ],
+)  # fmt: skip
+def test_a_pattern_with_too_many_ways_is_known_before_it_runs(pattern: str) -> None:
+    for schema in ({"pattern": pattern}, {"items": [{"patternProperties": {pattern: {}}}]}):
+        found = schemas.endless_pattern(schema)
+        assert found is not None
+        assert "for ever" in found[1]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^[^/]+/[^/]+$", r"^https?://\S+$", r"^\d{1,3}(\.\d{1,3}){3}$", "^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$", r"^v?\d+\.\d+\.\d+$",
+        r"^[^@\s]+@[^@\s]+\.[a-z]{2,}$", "^(foo|bar)+$", r"^https?://[^\s/]+(:\d+)?(/.*)?$", r"^\d{1,3}(,\d{3})*$", "^(on|off)$",
+        r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$", r"\s+$",
+    ],
+)  # fmt: skip
+def test_patterns_that_people_write_are_taken(pattern: str) -> None:
+    assert not patterns.is_endless(pattern)
+
+
+def test_a_pattern_is_not_tried_on_a_text_that_is_too_long_for_it() -> None:
+    schema = {"type": "string", "pattern": r"\s+$"}
+    assert schemas.faults(schema, " " * 1000) == []
+    assert schemas.faults(schema, " " * 1_000_000 + "x") == [("", "is too much to check in the time there is")]
+    assert schemas.faults({"type": "string", "pattern": "^<svg"}, "<svg" + " " * 4_000_000) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "data"),
+    [
+        ({"items": {"allOf": [{"type": "string"}] * 2000}}, ["x"] * 2000),
+        ({"uniqueItems": True}, [{"x": number} for number in range(20_000)]),
+        ({"items": {"enum": [*range(10_000)]}}, [0] * 2000),
+        ({"patternProperties": {"a+$": {}}}, {"a" * 2000 + str(number): 1 for number in range(200)}),
+        ({"additionalProperties": False, "patternProperties": {"a+$": {}}}, {"a" * 20_000: 1}),
+    ],
+    ids=["many rules", "items that must differ", "many choices", "names by a pattern", "no other names"],
+)
+def test_a_small_schema_over_much_data_is_given_up(
+    schema: dict[str, Any], data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glance.schema_work.MOST_STEPS", 200_000)
+    assert schemas.faults(schema, data)[-1] == ("", "is too much to check in the time there is")
+
+
+def test_much_plain_data_is_checked_whole() -> None:
+    schema = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+    assert schemas.faults(schema, [[1, 2.5]] * 20_000) == []
+    assert schemas.faults(schema, [[1, 2.5]] * 20_000 + [[1, "x"]]) == [("20000.1", "must be a number")]
+    assert schemas.faults({"uniqueItems": True}, [str(number) for number in range(50_000)]) == []
