@@ -15,8 +15,11 @@ WORKDIR /app
 COPY app.py LICENSE ./
 COPY glance glance
 COPY widgets widgets
-# compiled once here, because the user below may not write
-RUN /venv/bin/python -m compileall -q app.py glance widgets
+# Compiled once here, because the user below may not write: Glance, and by loading it what it uses of Python, which the image
+# above comes without. Whatever rights the files had where this was built, that user may read them.
+RUN chmod -R a+rX . \
+ && /venv/bin/python -m compileall -q app.py glance widgets \
+ && /venv/bin/python -c "import glance.start, glance.mqtt.decode.decoder, glance.outbound.clients; glance.sources.kinds()"
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GLANCE_HOST=0.0.0.0 \
@@ -26,6 +29,6 @@ USER glance
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['GLANCE_PORT']}/healthz\", timeout=4)"]
+    CMD ["python", "-c", "import http.client as h, os, sys; c = h.HTTPConnection('127.0.0.1', int(os.environ['GLANCE_PORT']), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 # exec form: SIGTERM reaches Python itself
 CMD ["python", "app.py"]

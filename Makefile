@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: run test demo lint format bench clean
+.PHONY: run test demo lint format bench audit clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/ready
@@ -30,6 +30,11 @@ format: $(VENV)/ready-dev
 bench: $(VENV)/ready-dev
 	@scripts/system-parts mosquitto chromium
 	$(VENV)/bin/python -m bench
+
+# Known holes in what is pinned, as PyPI tells them; asks pypi.org, so it is no part of `make test`.
+audit: $(VENV)/made
+	@$(PIP) pip-audit==2.10.1
+	$(VENV)/bin/pip-audit -r requirements.txt -r requirements-dev.txt --no-deps --disable-pip
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 30.0
+START_S = 60.0
 STOP_S = 10.0
 
 

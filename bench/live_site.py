@@ -45,11 +45,12 @@ class Live(Mosquitto):
 
     def settle(self, devices: int = SENSORS) -> None:
         """Each sensor sends a value, again until all are known: what comes before Glance has subscribed goes past it."""
-        self.publish_from(devices, 200, devices)
-        until(lambda: self._knows(f"d{devices - 1}"), "the sensors to be known")
-        if not self._knows("d0"):
+
+        def known() -> bool:
             self.publish_from(devices, 200, devices)
-            until(lambda: self._knows("d0"), "the first sensor to be known")
+            return self._knows("d0") and self._knows(f"d{devices - 1}")
+
+        until(known, "the sensors to be known")
 
     def _knows(self, device: str) -> bool:
         try:

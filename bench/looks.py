@@ -75,7 +75,7 @@ def shift(site: Site) -> None:
         _watch(site, OUTAGE_S)
         note = f"The upstream answers 500 for {OUTAGE_S:g} s and then recovers; {failed} of 30 cards said so."
         for name, page in pages.items():
-            site.add(Figure(f"… through an outage of the upstream, {name}", "", [_moved(page, site)], note=note))
+            site.add(Figure(f"… through an outage of the upstream, {name}", "", [_moved(page, site)], 0, note=note))
     site.fill()
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+from glance import allocator
 from glance.config import Settings
 from glance.ingest.pending import Batch
 from glance.runtime import Runtime
@@ -21,6 +22,7 @@ from glance.runtime import Runtime
 
 def main() -> None:
     """Run until SIGTERM or the end of standard input."""
+    allocator.share_one_arena()
     logging.basicConfig(level="WARNING")
     runtime = Runtime(Settings(data=Path(sys.argv[1]), mqtt_url=sys.argv[2]))
     waits_ms: list[float] = []

@@ -67,6 +67,8 @@ class Glance:
             "GLANCE_MQTT_URL": self._mqtt_url,
             "GLANCE_AUTH": self._auth,
             "GLANCE_LOG_LEVEL": "warning",
+            # As on the second start of everybody: compiled once, and then read; whatever the shell that started the bench says.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         self._child = Child([sys.executable, "app.py"], env)
         found = ADDRESS.search(self._child.first_line)

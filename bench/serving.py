@@ -128,8 +128,9 @@ def start(site: Site) -> None:
         worked.append(cpu_s(child.pid))
         if status != 200 or len(re.findall(rb"val-\d", body)) < WIDGETS:
             raise RuntimeError(f"the first page was answered with {status}")
-    site.add(Figure("start → listens", "s", greeted))
-    site.add(Figure("start → first page with all data", "s", paged, 0.8, 0.4))
+    note = "With Python's modules compiled, as they are from the second start on."
+    site.add(Figure("start → listens", "s", greeted, note=note))
+    site.add(Figure("start → first page with all data", "s", paged, 0.8, 0.4, note=note))
     site.add(Figure("… processor time of it", "s", worked))
     site.add(Figure("start → greeting, nothing in the data folder", "s", _first_starts(site)))
 

@@ -120,9 +120,15 @@ class _Env:
         file = self._environ.get(f"{key}_FILE")
         if file:
             try:
-                return Path(file).read_text(encoding="utf-8").strip()
+                text = Path(file).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise SettingError(f"{key}_FILE names a file that cannot be read: {error}.") from error
+            if not text:
+                # A secret that was not filled in must not start a Glance without one.
+                raise SettingError(
+                    f"{key}_FILE names {file}, which is empty; put the value into it, or remove {key}_FILE."
+                )
+            return text
         return self._environ.get(key, "").strip() or default
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:

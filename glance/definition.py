@@ -336,4 +336,6 @@ def _template_faults(template: Any) -> list[schemas.Fault]:
         Environment(autoescape=True).parse(template)
     except TemplateSyntaxError as error:
         return [("template", f"line {error.lineno}: {error.message}")]
+    except RecursionError:
+        return [("template", "is nested too deeply")]
     return []

@@ -69,6 +69,12 @@ class SettingError(GlanceError):
     title = "A setting is wrong"
 
 
+class DataError(GlanceError):
+    """What is stored cannot be used: damaged, of a newer Glance, or not this user's; the process ends with exit code 1."""
+
+    title = "The data folder cannot be used"
+
+
 class FetchError(GlanceError):
     """A source gave no usable answer.
 

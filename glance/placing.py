@@ -75,7 +75,7 @@ class Placing:
         stored = {path: self._stored(value) for path, value in secrets.items() if value is not None}
         with self._db.write():
             self._dashboards.get(dashboard)
-            spot = place or self._free_place(dashboard, definition)
+            spot = place or self._free_place(dashboard, definition.size_default)
             if place is not None:
                 self._refuse_taken(dashboard, place, None)
             widget = self._widgets.create(
@@ -88,14 +88,16 @@ class Placing:
     def change(self, widget_id: str, changes: Mapping[str, Any], if_version: int | None = None) -> Widget:
         """Change title, params (whole; secrets left out are kept), place, refresh_interval, schedule, settings or dashboard."""
         before = self._widgets.get(widget_id)
-        definition = self._definitions.get(before.custom_widget)
+        # A widget whose definition is broken or missing keeps its place in the owner's hands; only its params must wait.
+        find = self._definitions.get if "params" in changes else self._definitions.find
+        definition = find(before.custom_widget)
         errors = _timing_errors(changes.get("refresh_interval"), changes.get("schedule"))
         errors += _settings_errors(changes.get("settings"))
         values = {key: value for key, value in changes.items() if key != "params"}
         secrets: dict[str, str | None] = {}
         if "title" in changes:
-            values["title"] = _title(changes["title"] or definition.name, errors)
-        if "params" in changes:
+            values["title"] = _title(changes["title"] or (definition.name if definition else before.title), errors)
+        if definition is not None and "params" in changes:
             values["params"], secrets = self._checked(definition, changes["params"], before.secrets_set, errors)
         if "place" in changes:
             errors += _place_errors(changes["place"], definition)
@@ -104,7 +106,7 @@ class Placing:
         stored = {path: self._stored(value) if value is not None else None for path, value in secrets.items()}
         with self._db.write():
             if "dashboard" in changes and changes["dashboard"] != before.dashboard and "place" not in changes:
-                values["place"] = self._free_place(changes["dashboard"], definition, (before.place.w, before.place.h))
+                values["place"] = self._free_place(changes["dashboard"], (before.place.w, before.place.h))
             elif "place" in changes:
                 self._refuse_taken(changes.get("dashboard", before.dashboard), changes["place"], widget_id)
             widget = self._widgets.update(widget_id, values, if_version, stored)
@@ -179,10 +181,8 @@ class Placing:
     def _stored(self, value: str) -> StoredSecret:
         return StoredSecret(self._secretbox.encrypt(value), self._secretbox.digest(value))
 
-    def _free_place(self, dashboard: str, definition: Definition, size: tuple[int, int] | None = None) -> Place:
-        taken = [widget.place for widget in self._widgets.on_dashboard(dashboard)]
-        w, h = size or definition.size_default
-        return first_free(taken, w, h)
+    def _free_place(self, dashboard: str, size: tuple[int, int]) -> Place:
+        return first_free([widget.place for widget in self._widgets.on_dashboard(dashboard)], *size)
 
     def _refuse_taken(self, dashboard: str, place: Place, own_id: str | None) -> None:
         for widget in self._widgets.on_dashboard(dashboard):
@@ -249,16 +249,17 @@ def _settings_errors(settings: Any) -> list[FieldError]:
     return errors
 
 
-def _place_errors(place: Place, definition: Definition) -> list[FieldError]:
+def _place_errors(place: Place, definition: Definition | None) -> list[FieldError]:
+    least_w, least_h = definition.size_min if definition else (1, 1)
     errors: list[FieldError] = []
     if place.x < 1 or place.x + place.w - 1 > GRID_COLUMNS:
         errors.append(FieldError("position.x", f"must keep the widget within {GRID_COLUMNS} columns"))
     if place.y < 1 or place.y > 10_000:
         errors.append(FieldError("position.y", "must be a row from 1 to 10000"))
-    if place.w < definition.size_min[0]:
-        errors.append(FieldError("position.w", f"must be at least {definition.size_min[0]}"))
-    if place.h < definition.size_min[1] or place.h > 200:
-        errors.append(FieldError("position.h", f"must be from {definition.size_min[1]} to 200"))
+    if place.w < least_w:
+        errors.append(FieldError("position.w", f"must be at least {least_w}"))
+    if place.h < least_h or place.h > 200:
+        errors.append(FieldError("position.h", f"must be from {least_h} to 200"))
     return errors
 
 

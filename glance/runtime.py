@@ -165,6 +165,7 @@ class Runtime:
             receiver=self.ingest,
             on_refresh=self.asked.ask,
             clock=self.clock,
+            former=self.ingest.topics_ever(self.settings.mqtt_topics),
         )
         self.ingest.acknowledge = client.acknowledge
         self.ingest.redeliver = client.redeliver

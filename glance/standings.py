@@ -12,6 +12,7 @@ from glance.ingest.tracks import Track
 from glance.mqtt.client import BrokerState
 from glance.store.devices import Device, Sensor
 
+NO_VALUE = "No value has come yet."
 BETTER = ("live", "unknown", "stale", "asleep", "offline", "removed")
 
 
@@ -50,7 +51,8 @@ class Standings:
         heard_at = latest.heard_at if latest else None
         device = self._ingest.devices.get(sensor.device)
         gap_s = self._usual_gap_s(track, heard_at, now) if track else None
-        return self._judge(device, sensor.removed_at is not None, heard_at, sensor.expires_s, gap_s, now)
+        found = self._judge(device, sensor.removed_at is not None, heard_at, sensor.expires_s, gap_s, now)
+        return replace(found, sentence=NO_VALUE) if latest is None and found.state == "unknown" else found
 
     def broker_fault(self, device_id: str) -> str | None:
         """What is wrong with the connection, for the values of a device; None where it does not matter, because what the device

@@ -161,6 +161,7 @@ GET    /api/devices/<path:device_id>/sensors        owner read
 PATCH  /api/devices/<path:device_id>/sensors/<path:sensor>              owner write
 DELETE /api/devices/<path:device_id>/sensors/<path:sensor>              owner write
 POST   /api/devices/<path:device_id>/sensors/<path:sensor>/restore      owner write
+POST   /api/devices/<path:device_id>/sensors/<path:sensor>/separate     owner write
 POST   /api/devices/<path:device_id>/sensors/<path:sensor>/merge        owner write
 GET    /api/devices/<path:device_id>/sensors/<path:sensor>/use          owner read
 GET    /api/devices/<path:device_id>/sensors/<path:sensor>/history      owner read

@@ -5,11 +5,13 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from glance import allocator
 from glance import start as starting
+from tests.ingest_parts import Site, reading
 
 IS_GLIBC = platform.libc_ver()[0] == "glibc"
 # Eight threads that all hold memory of their own at the same time; how many heaps glibc then tells of.
@@ -90,3 +92,13 @@ def test_it_is_asked_for_before_anything_else_starts(
     assert starting.start() == 2
     assert asked == ["share"]
     assert "GLANCE_PORT" in capsys.readouterr().err
+
+
+def test_what_folded_samples_took_is_given_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with Site(tmp_path) as site:
+        site.put(reading("d", "s", 1.0))
+        left: list[int] = []
+        track = site.ingest.catalog.tracks[site.series()]
+        monkeypatch.setattr(allocator, "give_back", lambda: left.append(len(track.tail)))
+        site.fold()
+    assert left == [0], "once, after the samples left memory"

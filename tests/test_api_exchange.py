@@ -72,6 +72,14 @@ def test_an_import_makes_the_same_dashboard_again(site: Site, exported: dict[str
         assert other == one | {"id": other["id"], "params": secret_free}
 
 
+def test_whole_numbers_may_be_written_with_a_point(site: Site, exported: dict[str, Any]) -> None:
+    for widget in exported["widgets"]:
+        widget["position"] = {name: float(value) for name, value in widget["position"].items()}
+    made = site.post("/api/dashboards/import", exported)
+    assert made.status_code == 201, made.text
+    assert all(isinstance(value, int) for widget in made.json["widgets"] for value in widget["position"].values())
+
+
 def test_it_comes_into_an_empty_glance(tmp_path: Path, exported: dict[str, Any]) -> None:
     with Site(tmp_path / "other") as other:
         answer = other.post("/api/dashboards/import", exported)

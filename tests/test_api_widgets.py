@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,3 +177,28 @@ def test_a_widget_stays_changeable_when_its_definition_lost_a_param(site: Site) 
     url = site.upstream.url("/other")
     changed = site.patch(f"/api/widgets/{widget_id}", {"params": {"url": url}})
     assert (changed.status_code, changed.json["params"]) == (200, {"url": url})
+
+
+@pytest.mark.parametrize("fate", ["broken", "missing"])
+def test_a_widget_whose_definition_is_broken_or_missing_is_renamed_moved_and_removed_all_the_same(
+    site: Site, fate: str
+) -> None:
+    widget = site.post("/api/widgets", new()).json
+    site.dashboard("other")
+    if fate == "missing":
+        shutil.rmtree(site.folders / "pushed")
+    else:
+        site.add_folder("pushed", "name: [")
+    site.runtime.definitions.rescan()
+    path = f"/api/widgets/{widget['id']}"
+    renamed = site.ask("PATCH", path, {"title": "Old backup", "refresh_interval": 90})
+    assert (renamed.status_code, renamed.json["title"]) == (200, "Old backup"), renamed.json
+    place = {"x": 7, "y": 5, "w": 2, "h": 3}
+    assert site.ask("PATCH", path, {"position": place}).json["position"] == place
+    layout = [{"id": widget["id"], "x": 1, "y": 2, "w": 4, "h": 4}]
+    arranged = site.ask("PUT", "/api/dashboards/home/layout", {"layout": layout})
+    assert arranged.status_code == 200, arranged.json
+    assert site.ask("PATCH", path, {"dashboard": "other"}).json["position"] == {"x": 1, "y": 1, "w": 4, "h": 4}
+    assert site.ask("PATCH", path, {"params": {"a": 1}}).status_code in (404, 422)
+    assert site.get(path).json["params"] == {}
+    assert site.ask("DELETE", path).status_code == 204

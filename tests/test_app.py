@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -23,6 +25,18 @@ from tests.serving import Client
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "a-token-for-this-test-only"
+# Python runs this by itself before app.py: the interrupt comes at the moment when a certain module is looked for.
+PRESSES_CTRL_C = """
+import os, signal, sys
+
+class Finger:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finger)
+"""
 
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -120,6 +134,33 @@ def test_a_port_in_use_ends_it_with_2_before_it_touches_the_data(start: Start, t
     assert process.returncode == 2
     assert "GLANCE_PORT" in errors
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("fate", "word"), [("damaged", "damaged"), ("newer", "newer Glance")])
+def test_a_database_that_cannot_be_used_ends_it_with_1_and_one_sentence(
+    start: Start, tmp_path: Path, fate: str, word: str
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    if fate == "damaged":
+        (data / "glance.db").write_bytes(b"this is not a database at all" * 100)
+    else:
+        with contextlib.closing(sqlite3.connect(data / "glance.db")) as con:
+            con.execute("PRAGMA user_version = 999")
+    process = start()
+    out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out) == (1, "")
+    assert re.fullmatch(rf"[^\n]*glance\.db[^\n]*{word}[^\n]*\.\n", errors)
+
+
+@pytest.mark.parametrize("module", ["glance.start", "flask", "glance.runtime", "glance.web.application"])
+def test_ctrl_c_while_it_still_loads_ends_it_without_a_trace(start: Start, tmp_path: Path, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(PRESSES_CTRL_C.format(module=module))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        process = start()
+    out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out, errors) == (0, "", "")
 
 
 def test_every_thread_of_a_running_glance_has_a_name(server: Served) -> None:

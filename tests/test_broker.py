@@ -118,6 +118,11 @@ def test_what_a_client_sends_itself_is_not_sent_back_where_it_asks_so(broker: Em
         assert [message[0] for message in listener.heard] == ["b"]
 
 
+def test_a_shared_subscription_is_refused_rather_than_granted_and_left_empty(broker: EmbeddedBroker) -> None:
+    with Listener(broker.port, five("$share/group/#"), five("a")) as listener:
+        assert [reason.is_failure for reason in listener.granted] == [True, False]
+
+
 def test_unsubscribing_ends_delivery(broker: EmbeddedBroker) -> None:
     with Listener(broker.port, five("a"), five("b")) as listener, Publisher(broker.port) as publisher:
         gone: list[int] = []

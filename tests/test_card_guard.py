@@ -117,3 +117,37 @@ def test_a_card_that_would_fill_the_memory_or_never_end_is_stopped_at_once(
     with pytest.raises(CardError):
         drawn(renderer, template)
     assert time.process_time() - began < 2
+
+
+DEEP = {
+    "brackets": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+    "not": "{{ " + "not " * 3000 + "1 }}",
+    "loops": "{% for a in [1] %}" * 40 + "{% endfor %}" * 40,
+    "branches": "{% if 1 %}" * 300 + "{% endif %}" * 300,
+    "dicts": "{{ " + "{1:" * 300 + "1" + "}" * 300 + " }}",
+    "filters": "{{ 1" + "|string" * 2000 + " }}",
+    "fields": "{{ data" + ".a" * 2000 + " }}",
+    "sums": "{{ " + "+".join(["1"] * 2000) + " }}",
+    "a number": "{{ 0x" + "f" * 60_000 + " }}",
+}
+
+
+@pytest.mark.parametrize("what", DEEP)
+def test_a_template_that_python_cannot_take_is_refused_with_a_sentence(renderer: CardRenderer, what: str) -> None:
+    definition: Any = SimpleNamespace(slug="own", version=what, template=DEEP[what], trusted=False, params={})
+    if what != "a number":
+        assert renderer.check(definition) == (1, "The template is nested too deeply.")
+    with pytest.raises(CardError):
+        drawn(renderer, DEEP[what])
+
+
+def test_blocks_in_blocks_are_taken_as_long_as_they_can_be_drawn(renderer: CardRenderer) -> None:
+    for block, end in (
+        ("{% for a in [1] %}", "{% endfor %}"),
+        ("{% if 1 %}", "{% endif %}"),
+        ("{% with %}", "{% endwith %}"),
+    ):
+        text = block * 15 + "x" + end * 15
+        definition: Any = SimpleNamespace(slug="own", version=text, template=text, trusted=False, params={})
+        assert renderer.check(definition) is None
+        assert drawn(renderer, text) == "x"

@@ -312,6 +312,14 @@ def test_a_gauge_draws_its_share_and_zones(renderer: CardRenderer) -> None:
     assert "nan" not in draw(renderer, "{{ gauge_arc(1, 5, 5) }}")
 
 
+def test_a_long_number_is_written_smaller_on_a_dial(renderer: CardRenderer) -> None:
+    sizes = []
+    for value, unit in ((38, "%"), (21.4, "°C"), (2352, "W"), (102352, "W")):
+        drawn = draw(renderer, "{{ gauge_arc(data.v, 0, 100, none, 'P', data.u) }}", {"v": value, "u": unit})
+        sizes.append(re.findall(r'<b class="(..)">', drawn))
+    assert sizes == [[], [], ["md"], ["sm"]]
+
+
 def test_history_bars_split_what_was_down(renderer: CardRenderer) -> None:
     history = [
         {"at": 1, "ms": 20, "state": "up"},

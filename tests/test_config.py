@@ -73,3 +73,14 @@ def test_every_setting_may_come_from_a_file(tmp_path: Path) -> None:
 def test_unsafe_combinations_are_refused(environ: dict[str, str], name: str) -> None:
     with pytest.raises(SettingError, match=name):
         read_settings(environ)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_file_is_named_and_not_taken_for_no_password(tmp_path: Path, text: str) -> None:
+    (tmp_path / "password").write_text(text)
+    with pytest.raises(SettingError, match=r"GLANCE_PASSWORD_FILE names .*password, which is empty"):
+        read_settings({"GLANCE_PASSWORD_FILE": str(tmp_path / "password")})
+
+
+def test_a_file_setting_without_a_name_counts_as_not_set() -> None:
+    assert read_settings({"GLANCE_PASSWORD_FILE": "", "GLANCE_PASSWORD": "a long one"}).password == "a long one"

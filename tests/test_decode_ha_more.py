@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glance.ingest import Delivery, Ingest, Keeping
+from glance.live import Hub
 from glance.mqtt.decode import Decoder
 from glance.mqtt.decode.templates import compiled
 from glance.mqtt.readings import Outcome, Removed, Renamed
+from glance.store.db import Database
 from tests.decode_corpus import ARRIVED_AT as NOW
 from tests.decode_corpus import say
+from tests.parts import Clock
 
 DEVICE = {"ids": ["hall"], "name": "Hall"}
 MOTION = {
@@ -279,3 +285,27 @@ def test_triggers_of_a_device_are_its_events() -> None:
         ("rc", "button_1", "button_long_press", "event")
     ]
     assert say(decoder, "remote/push", "nothing known").readings == ()
+
+
+def test_what_goes_off_by_itself_is_stored_and_live_pages_hear_of_it(tmp_path: Path) -> None:
+    clock = Clock()
+    database = Database(tmp_path)
+    ingest = Ingest(
+        db=database, hub=Hub(), decoder=Decoder(UTC), keeping=Keeping(7, 400, 2_000_000_000), clock=clock
+    )  # fmt: skip
+    try:
+        for topic, payload in (
+            ("homeassistant/binary_sensor/hall/pir/config", json.dumps(MOTION)),
+            ("hall/pir", "ON"),
+        ):
+            ingest.deliver(Delivery(topic, payload.encode(), False))
+        ingest.settle()
+        series = ingest.devices.sensor("hall", "motion").id
+        clock.forward(31)
+        ingest.settle()
+        assert ingest.flush()
+        stored = [(sample.value, sample.at) for sample in ingest.samples.recent(series)]
+        assert sorted(stored, key=lambda pair: pair[1]) == [(1.0, clock() - 31), (0.0, clock() - 1)]
+    finally:
+        ingest.stop()
+        database.close()

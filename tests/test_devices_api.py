@@ -158,6 +158,37 @@ def test_a_forgotten_device_is_gone_and_comes_back_with_its_history(site: Site) 
     assert [point["avg"] for point in points] == [50, 51, 52]
 
 
+def test_a_forgotten_sensor_is_gone_and_comes_back_with_its_history(site: Site) -> None:
+    history(site, "greenhouse", "humidity", 50, 51, 52)
+    history(site, "greenhouse", "temperature", 20, 21)
+    path = "/api/devices/greenhouse/sensors"
+    assert site.delete(f"{path}/humidity").status_code == 204
+    assert [sensor["sensor"] for sensor in site.get(path).json] == ["temperature"]
+    assert site.get("/api/devices/greenhouse").json["forgotten_sensors"] == ["humidity"]
+    problem(site.get(f"{path}/humidity/history"), 404)
+    problem(site.delete(f"{path}/humidity"), 404)
+    assert site.post(f"{path}/humidity/restore").json["sensor"] == "humidity"
+    assert [point["avg"] for point in site.get(f"{path}/humidity/history").json["points"]] == [50, 51, 52]
+    problem(site.post(f"{path}/humidity/restore"), 404)
+
+
+def test_a_joined_sensor_is_separated_by_the_name_it_had(site: Site) -> None:
+    history(site, "a", "temp", 1, 2)
+    history(site, "b", "temperature", 3, 4)
+    joined = site.post("/api/devices/a/sensors/temp/merge", {"device": "b", "sensor": "temperature"})
+    assert joined.json["sensor"] == "temperature"
+    assert site.get("/api/devices/a/sensors").json == []
+    assert site.post("/api/devices/a/sensors/temp/separate").json["sensor"] == "temp"
+    assert [sensor["value"] for sensor in site.get("/api/devices/a/sensors").json] == [2]
+    problem(site.post("/api/devices/a/sensors/temp/separate"), 404)
+
+
+def test_a_unit_in_a_file_is_no_formula(site: Site) -> None:
+    history(site, "a", "temp", 1, unit="=1+1")
+    lines = site.get("/api/devices/a/sensors/temp/history.csv?raw=1").text.splitlines()
+    assert lines[1].endswith(",1,'=1+1")
+
+
 def test_a_merged_device_counts_for_the_other_until_it_is_separated(site: Site) -> None:
     history(site, "old", "temperature", 20, 21)
     history(site, "new", "temperature", 22, step_s=1)
@@ -388,3 +419,10 @@ def test_a_name_that_is_none_keeps_no_reading_out(site: Site, wrong: dict[str, A
     device = site.get("/api/devices/gh-1").json
     assert len(device["name"]) <= 128
     assert device["room"] is None
+
+
+def test_neither_a_word_nor_a_unit_in_a_csv_is_a_formula(site: Site) -> None:
+    row = {"device_id": "d", "sensor_type": "mode", "value": "=1+1", "unit": "@SUM(1)"}
+    site.post("/api/readings", row)
+    lines = site.get("/api/devices/d/sensors/mode/history.csv?raw=1").text.splitlines()
+    assert lines[1].split(",")[1:] == ["'=1+1", "'@SUM(1)"]

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from glance.ingest import Delivery
+from glance.mqtt.readings import Outcome, Reading
+from tests.ingest_parts import reading
 from tests.page_site import Site
 
 CLIMATE = {
@@ -66,6 +68,8 @@ def test_an_empty_list_says_how_devices_come(pages: Pages) -> None:
     assert page.status_code == 200
     assert "No device yet" in page.text
     assert "GLANCE_MQTT_URL is off" in page.text
+    assert "sent to /api/readings" in page.text
+    assert "Every device that speaks to the broker" not in page.text
 
 
 def test_a_device_shows_its_sensors_values_battery_and_state(pages: Pages) -> None:
@@ -149,6 +153,16 @@ def test_a_new_device_brings_the_whole_list(pages: Pages) -> None:
     assert "garden/bed" in changed
 
 
+def test_of_hundreds_of_devices_a_browser_can_say_in_one_header_what_it_has(pages: Pages) -> None:
+    pages.runtime.ingest.take(Outcome(readings=tuple(reading(f"d{number}", "s", 1.0) for number in range(320))))
+    page = pages.get("/devices?all=1").text
+    assert "20 more devices below" in page
+    have = versions(page)
+    # nginx and this server take 8 kB
+    assert 300 * 20 < len(have) < 7000
+    assert pages.get("/devices?part=rows&all=1", **{"Glance-Have": have}).status_code == 204
+
+
 def test_a_flood_is_said_on_the_page(pages: Pages) -> None:
     for turn in range(700):
         pages.hear(f"flood-{turn}/level", b"1")
@@ -200,6 +214,27 @@ def test_a_sensor_is_renamed_hidden_and_corrected_by_its_form(pages: Pages) -> N
     assert not pages.runtime.devices.sensor(path.removeprefix("/devices/"), "temperature").hidden
 
 
+def test_a_sensor_is_called_a_counter_by_its_form(pages: Pages) -> None:
+    pages.hear("glance/meter", {"device_id": "meter", "sensor_type": "pulses", "value": 10})
+    pages.hear("glance/meter", {"device_id": "meter", "sensor_type": "pulses", "value": 14})
+    assert "As it declares: a measurement" in pages.get("/devices/meter").text
+    assert "Use per hour" not in pages.get("/devices/meter").text
+    assert pages.post("/devices/meter", do="sensor", sensor="pulses", state_class="total_increasing").status_code == 303
+    page = pages.get("/devices/meter").text
+    assert "Use per hour" in page
+    assert '<option value="total_increasing" selected>' in page
+    refused = pages.post("/devices/meter", do="sensor", sensor="pulses", state_class="now and then")
+    assert refused.status_code == 422
+    assert "Choose one of the list." in refused.text
+
+
+def test_a_sensor_that_is_new_has_a_line_of_the_minutes_that_are_known(pages: Pages) -> None:
+    now = pages.runtime.clock()
+    values = [Reading("d", "s", 20.0 + turn, "number", "°C", now - 300 + turn * 5, False) for turn in range(60)]
+    pages.runtime.ingest.take(Outcome(readings=tuple(values)))
+    assert 'aria-label="Last 20 min, 2' in pages.get("/devices").text
+
+
 def test_what_does_not_fit_comes_back_with_what_was_typed(pages: Pages) -> None:
     pages.hear("glance/house/climate", CLIMATE)
     path = f"/devices/{pages.runtime.devices.all()[0].id}"
@@ -222,6 +257,24 @@ def test_a_device_is_forgotten_and_brought_back(pages: Pages) -> None:
     assert pages.runtime.devices.all() == [], "a retained message does not bring it back"
     assert pages.post(f"/devices/{device}", do="restore").status_code == 303
     assert [one.id for one in pages.runtime.devices.all()] == [device]
+
+
+def test_a_sensor_is_forgotten_and_brought_back(pages: Pages) -> None:
+    pages.hear("glance/house/climate", CLIMATE)
+    path = f"/devices/{pages.runtime.devices.all()[0].id}"
+    assert 'value="sensor-forget:temperature"' in pages.get(f"{path}?sensor=temperature").text
+    gone = pages.post(path, do="sensor-forget:temperature")
+    assert gone.status_code == 303
+    page = pages.get(gone.headers["Location"]).text
+    assert "was forgotten, with its history" in page
+    assert 'value="sensor-restore:temperature"' in page
+    pages.hear("glance/house/climate", CLIMATE, retained=True)
+    names = [sensor.sensor for sensor in pages.runtime.devices.sensors(path.removeprefix("/devices/"))]
+    assert "temperature" not in names, "a retained message does not bring it back"
+    assert "Bring back" in pages.get(f"{path}?edit=device").text
+    back = pages.post(path, do="sensor-restore:temperature")
+    assert "sensor=temperature" in back.headers["Location"]
+    assert pages.runtime.devices.find(path.removeprefix("/devices/"), "temperature") is not None
 
 
 def test_a_device_is_ignored_hidden_and_heeded_again(pages: Pages) -> None:

@@ -204,3 +204,24 @@ def test_a_compiled_expression_is_fast_the_second_time() -> None:
     for _ in range(1000):
         expressions.render("{{ params.count }}", NAMES)
     assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if 1 %}" * 100 + "{% endif %}" * 100,
+        "{{ 0x" + "f" * 19_000 + " }}",
+        "{{ " + "-" * 2000 + "1 }}",
+        "{{ 1" + "|string" * 1500 + " }}",
+        "{{ params" + ".a" * 3000 + " }}",
+        "{{ " + "+".join(["1"] * 3000) + " }}",
+        "{{ " + "[" * 150 + "1" + "]" * 150 + " }}",
+    ],
+    ids=["branches", "a number", "signs", "filters", "fields", "sums", "lists"],
+)
+def test_what_python_cannot_take_is_refused_with_a_sentence(text: str) -> None:
+    found = expressions.check(text, ["params"])
+    assert found is not None
+    assert "too deeply" in found[1]
+    with pytest.raises(Invalid):
+        expressions.render({"url": text}, {"params": {}})

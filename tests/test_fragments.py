@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from glance.model import Failure, View, Widget
+from glance.web import notes
 from glance.web.fragments import Fragments, Rendered, age_text, arc
 from tests.page_site import Site
 from tests.waiting import until
@@ -285,3 +286,21 @@ def test_drawn_cards_of_deleted_widgets_do_not_pile_up(site: Site, widget: Widge
 def _now(site: Site, widgets: list[Widget]) -> list[Rendered]:
     with site.app.test_request_context("/"):
         return store(site).now_of(widgets)
+
+
+def test_a_small_card_without_data_keeps_to_what_fits(site: Site, widget: Widget) -> None:
+    polled = site.runtime.definitions.find("polled")
+    small, roomy = (replace(widget, place=replace(widget.place, h=height)) for height in (3, 6))
+    told = {"sentence": "There is no broker. It does not answer.", "has_data": False, "data": None, "at": None}
+    view = view_of(widget, "empty", **told)
+    found = notes.blank(view, small, polled)
+    assert found is not None
+    assert (found.title, found.text, [act.text for act in found.acts]) == ("There is no broker", "", ["Open devices"])
+    found = notes.blank(view, roomy, polled)
+    assert found is not None
+    assert (found.text, [act.text for act in found.acts]) == ("It does not answer.", ["Open devices", "Settings"])
+    found = notes.blank(
+        view_of(widget, "empty", **told | {"sentence": "A sentence " * 9 + "that is long."}), small, polled
+    )
+    assert found is not None
+    assert not found.acts

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from glance.ingest.hostclock import FIRST_SET
+from glance.ingest.hostclock import FIRST_SET, MOST_NOTED, HostClock
 from tests.ingest_parts import DAY, Site, reading
 from tests.parts import Clock
 
@@ -249,3 +250,17 @@ def test_a_clock_that_is_set_a_minute_after_the_start_puts_that_minute_right(tmp
         assert [sample.at for sample in site.samples.recent(site.series("d", "own"))] == [TODAY + 30]
         site.reopen()
         assert times(site) == pytest.approx([TODAY + 3 * DAY, TODAY + 3 * DAY + 60])
+
+
+def test_samples_that_may_be_put_right_are_noted_in_a_bit_each() -> None:
+    host = Host(40.0)
+    clock = HostClock(host, 0.0, host.monotonic)
+    timed_by_us = {7, 8, 12, 1000, MOST_NOTED + 6}
+    for number in sorted(timed_by_us):
+        clock.note(number)
+    clock.note(MOST_NOTED + 7)
+    assert clock.noted == timed_by_us, "all but one too many"
+    assert sys.getsizeof(clock._noted) < MOST_NOTED / 4
+    host.at = TODAY
+    clock.corrected()
+    assert clock.noted == frozenset()

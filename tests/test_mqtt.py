@@ -26,6 +26,7 @@ from glance.errors import SettingError
 from glance.mqtt.address import Address, parse
 from glance.mqtt.asking import RefreshRequests
 from glance.mqtt.client import MqttClient
+from glance.mqtt.client.peer import without_covered
 from glance.mqtt.client.state import Traffic
 from glance.mqtt.faults import of_error
 from glance.runtime import Runtime
@@ -67,10 +68,12 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 class Connected:
     """A client of a broker, with who hears it."""
 
-    def __init__(self, url: str, topics: tuple[str, ...] = ("#",), *, start: bool = True) -> None:
+    def __init__(
+        self, url: str, topics: tuple[str, ...] = ("#",), *, former: tuple[str, ...] = (), start: bool = True
+    ) -> None:
         self.heard = Heard()
         self.asked: list[str] = []
-        self.client = MqttClient(parse(url), topics, "glance-test", self.heard, self.asked.append)
+        self.client = MqttClient(parse(url), topics, "glance-test", self.heard, self.asked.append, former=former)
         if start:
             self.client.start()
             until(lambda: self.client.state.connected)
@@ -359,6 +362,66 @@ def test_a_certificate_out_of_date_is_told_with_what_helps() -> None:
     told = of_error(error, parse("mqtts://10.0.0.1"))
     assert "Renew it there" in told
     assert "?ca=" not in told
+
+
+def test_refresh_requests_are_heard_also_where_the_topics_are_narrowed(broker: Mosquitto) -> None:
+    with Connected(broker.url, ("home/#",)) as it, Publisher(broker.port) as publisher:
+        publisher.send("glance/refresh/abc", "")
+        publisher.send("home/last", "1")
+        publisher.wait()
+        until(lambda: it.heard.messages)
+        assert it.asked == ["abc"]
+
+
+def test_topics_that_are_not_wanted_any_more_are_given_back_to_the_broker(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "talkative", "allow_anonymous true", "log_type all") as broker:
+        with Connected(broker.url, ("#",)) as it, Publisher(broker.port) as publisher:
+            publisher.send("away/first", "1")
+            publisher.wait()
+            until(lambda: it.heard.messages)
+        former = ("#", "home/#")
+        with Connected(broker.url, ("home/#",), former=former) as it, Publisher(broker.port) as publisher:
+            until(lambda: "Received UNSUBSCRIBE" in broker.words())
+            it.heard.messages.clear()
+            publisher.send("away/second", "1")
+            publisher.send("home/last", "1")
+            publisher.wait()
+            until(lambda: it.heard.messages)
+            assert [message[0] for message in it.heard.messages] == ["home/last"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("#,home/#", "#"),
+        ("home/#,#,$SYS/#", "#,$SYS/#"),
+        ("home/#,home/+/a,home,homes/#", "home/#,homes/#"),
+        ("home/+,home/#", "home/#"),
+        ("+/a/#,b/a/c,b/c", "+/a/#,b/c"),
+        ("a/+,+/b,a/+", "a/+,+/b"),
+        ("+/#,#", "#"),
+    ],
+)
+def test_a_filter_inside_another_is_left_out(given: str, kept: str) -> None:
+    assert ",".join(without_covered(given.split(","))) == kept
+
+
+def test_what_fits_two_filters_comes_once(broker: Mosquitto) -> None:
+    with Connected(broker.url, ("#", "home/#")) as it, Publisher(broker.port) as publisher:
+        publisher.send("home/a", "1")
+        publisher.send("home/b", "2")
+        publisher.wait()
+        until(lambda: it.heard.messages and it.heard.messages[-1][0] == "home/b")
+        assert [message[0] for message in it.heard.messages] == ["home/a", "home/b"]
+
+
+def test_a_narrower_setting_is_known_beside_the_one_before(tmp_path: Path) -> None:
+    before = Settings(data=tmp_path, auth="none", mqtt_url="mqtt://127.0.0.1:1", mqtt_topics=("#",))
+    after = Settings(data=tmp_path, auth="none", mqtt_url="mqtt://127.0.0.1:1", mqtt_topics=("home/#",))
+    for settings, known in ((before, ["#"]), (after, ["#", "home/#"])):
+        runtime = Runtime(settings)
+        assert runtime.ingest.topics_ever(settings.mqtt_topics) == known
+        runtime.stop()
 
 
 def test_refresh_requests_are_handed_on_unless_they_are_retained(broker: Mosquitto) -> None:

@@ -142,6 +142,8 @@ def test_the_theme_button_works_without_script_and_goes_back_to_our_own_page_onl
     assert "glance_theme=dark" in answer.headers["Set-Cookie"]
     assert client.post("/theme", data={"theme": "dark", "back": "//evil.test/"}, headers=headers).location == "/"
     assert "glance_theme=x" not in str(client.post("/theme", data={"theme": "x"}, headers=headers).headers)
+    below = client.post("/theme", data={"theme": "dark"}, headers=headers, environ_overrides={"SCRIPT_NAME": "/glance"})
+    assert "Path=/glance" in below.headers["Set-Cookie"]
 
 
 def test_a_page_fetches_nothing_itself_and_queues_what_is_due(site: Site, client: FlaskClient) -> None:

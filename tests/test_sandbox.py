@@ -589,7 +589,7 @@ def test_asking_without_end_ends_the_run(sandbox: Sandbox, wish: str) -> None:
 def test_half_characters_and_long_texts_of_forged_messages_are_tamed(sandbox: Sandbox) -> None:
     outcome = run(sandbox, NATIVE + 'say(b\'{"say": "done", "data": {"\\\\ud800": ["\\\\uDFFF"]}}\')')
     assert outcome.data == {"?": ["?"]}
-    forged = {"say": "failed", "kind": "raised", "type": "x" * 9000, "text": "y" * 9000, "line": 10**9, "trace": []}
+    forged = {"say": "failed", "kind": "raised", "type": "x" * 9000, "text": "y" * 9000, "line": 10**6, "trace": []}
     fault = run(sandbox, f"{NATIVE}say({forged})").fault
     assert fault is not None
     assert (len(str(fault.type)), len(fault.text)) == (100, inside.TEXT_LIMIT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glance.config import Settings
-from glance.mqtt.readings import Liveness, SensorInfo
+from glance.mqtt.readings import Liveness, Outcome, SensorInfo
 from glance.runtime import Runtime
 from glance.sources import kinds
 from glance.web import notes
@@ -75,6 +75,49 @@ def test_a_small_line_begins_with_its_sensor_and_knows_the_lowest_and_highest_si
     assert (found["low"], found["high"]) == (1, 60)
     line = home.view(chart).data["series"][0]
     assert (line["points"][0][0], line["low"], line["high"]) == (began, 1, 60)
+
+
+def test_lines_of_the_same_name_are_told_apart_by_their_devices(home: Home) -> None:
+    for device in ("attic", "cellar"):
+        home.runtime.ingest.submit([reading(device, "temperature", 20.0), reading(device, "humidity", 50.0)])
+    asked = [("attic", "temperature"), ("cellar", "temperature"), ("cellar", "humidity")]
+    series = [{"device": device, "sensor": sensor} for device, sensor in asked]
+    widget = home.runtime.placing.add(
+        "home", "line-chart", "Rooms", {"data_source": {"kind": "series", "series": series}}
+    )
+    assert [line["label"] for line in home.view(widget).data["series"]] == ["attic", "cellar", "humidity"]
+
+
+def test_a_line_whose_device_is_away_says_so_beside_live_ones(home: Home) -> None:
+    for device in ("attic", "cellar"):
+        home.runtime.ingest.submit([reading(device, "temperature", 20.0)])
+    series = [{"device": device, "sensor": "temperature"} for device in ("attic", "cellar")]
+    widget = home.runtime.placing.add(
+        "home", "line-chart", "Rooms", {"data_source": {"kind": "series", "series": series}}
+    )
+    assert "away" not in home.view(widget).data["series"][0]
+    home.runtime.ingest.take(Outcome(liveness=(Liveness("cellar", "offline", bridge=False, retained=False),)))
+    found = home.view(widget)
+    assert found.state == "live"
+    assert [line.get("away") for line in found.data["series"]] == [None, "offline"]
+
+
+def test_the_newest_sample_is_one_point_of_its_line(home: Home) -> None:
+    widget = home.add("stat")
+    home.clock.forward(0.1234567)
+    for value in (1.0, 2.0):
+        home.send(value)
+        home.clock.forward(10.1)
+    assert [value for _, value in home.view(widget).data["trend"]] == [1.0, 2.0]
+
+
+def test_a_sensor_that_never_had_a_value_is_not_said_to_have_a_kept_one(home: Home) -> None:
+    home.send(1.0)
+    described = SensorInfo("greenhouse", "humidity", "number")
+    home.runtime.ingest.take(Outcome(sensors=(described,)))
+    client = create_app(home.runtime).test_client()
+    rows = client.get("/api/devices/greenhouse/sensors").json
+    assert [row["reason"] for row in rows if row["sensor"] == "humidity"] == ["No value has come yet."]
 
 
 def test_history_from_before_the_widget_existed_is_shown(home: Home) -> None:
@@ -215,13 +258,13 @@ def test_a_broker_that_is_away_is_the_first_missing_link_but_not_of_what_speaks_
     series._broker_fault = lambda device: None if device == "greenhouse" else away
     home.send(1.0)
     assert said(home, home.add("stat", "x", device="nobody")) == (
-        f"{away} Nothing was ever heard of the device nobody."
+        f"There is no connection to the broker. {away} Nothing was ever heard of the device nobody."
     )
     assert "has never sent a sensor named x" in said(home, home.add("stat", "x"))
     assert away not in said(home, home.add("stat", "y"))
     chosen = {"kind": "series", "select": {"room": "Attic"}}
     attic = home.runtime.placing.add("home", "table", "Attic", {"data_source": chosen})
-    assert said(home, attic).startswith(away)
+    assert said(home, attic).startswith(f"There is no connection to the broker. {away} No sensor fits room Attic")
 
 
 def test_a_sleeping_device_is_shown_as_asleep_and_not_as_offline(home: Home) -> None:
@@ -233,7 +276,8 @@ def test_a_sleeping_device_is_shown_as_asleep_and_not_as_offline(home: Home) -> 
     asleep = home.view(widget)
     assert (asleep.state, asleep.away) == ("offline", "asleep")
     badge, below = notes.tag(asleep), notes.note(asleep, True)
-    assert badge is not None and below is not None
+    assert badge is not None
+    assert below is not None
     assert (badge.text, badge.icon, badge.status) == ("Asleep", "moon", "off")
     assert (below.status, below.icon, below.since) == ("off", "moon", asleep.at)
     with catalog.lock:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from glance.serve.crew import Crew
+from glance.serve.crew import FUSE_S, MANY, SHORT_FUSE_S, Crew, fuse_s
 from tests.waiting import until
 
 
@@ -94,3 +94,8 @@ def test_the_clock_ticks_while_nothing_and_while_something_happens(events: Event
     events.waiting.put(lambda: release.wait(5))
     assert events.ticks.acquire(timeout=3)
     release.set()
+
+
+def test_the_more_answers_are_held_up_the_sooner_another_thread_leads() -> None:
+    assert fuse_s(1) == fuse_s(MANY) == FUSE_S
+    assert fuse_s(MANY + 1) == fuse_s(100) == SHORT_FUSE_S < FUSE_S

@@ -354,3 +354,50 @@ def test_a_tree_is_bounded() -> None:
         deep = {"a": deep}
     assert len(shapes.tree({f"k{n}": n for n in range(2000)})) == 300
     assert len(shapes.tree(deep)) < 20
+
+
+DOUBLED = "|".join(["[@, @]"] * 40)
+
+
+@pytest.mark.parametrize(
+    ("expression", "data"),
+    [
+        ("|".join(["[@, @][]"] * 40), [1]),
+        (DOUBLED, [1]),
+        (f"{{a: {DOUBLED}, b: {DOUBLED}}} | a == b", [1]),
+        (f"{DOUBLED} | to_string(@)", [1]),
+        ("|".join(["join('', [@, @])"] * 40), "aaaaaaaa"),
+        ("join(glue, parts)", {"glue": "x" * 100_000, "parts": ["y"] * 1000}),
+        ("[*].[a, a, a, a, a, a, a, a]", [{"a": "x" * 10_000}] * 200),
+    ],
+    ids=[
+        "a list doubled",
+        "lists in lists",
+        "such lists compared",
+        "such lists written",
+        "a text doubled",
+        "a long glue",
+        "texts repeated",
+    ],
+)
+def test_an_expression_that_makes_much_out_of_little_is_given_up(
+    expression: str, data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glance.shapes.bounds.MOST_UNITS", 200_000)
+    with pytest.raises(FetchError, match="makes too much of this answer") as caught:
+        shapes.pick(expression, data)
+    assert len(caught.value.sentence) < 200
+
+
+def test_many_expressions_share_one_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glance.shapes.bounds.MOST_UNITS", 20_000)
+    data = list(range(1000))
+    assert shapes.pick({"a": "@", "b": "@"}, data) == {"a": data, "b": data}
+    with pytest.raises(FetchError, match="makes too much"):
+        shapes.pick({str(number): "@" for number in range(100)}, data)
+
+
+def test_a_large_answer_is_picked_from_whole() -> None:
+    rows = [{"t": number, "v": number * 1.5} for number in range(20_000)]
+    assert shapes.pick("rows[*].[t, v]", {"rows": rows})[-1] == [19_999, 29_998.5]
+    assert shapes.pick("join(', ', rows[*].n)", {"rows": [{"n": "x"}, {"n": "y"}]}) == "x, y"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from glance.errors import Conflict, Invalid, NotFound, PreconditionFailed, SettingError, Unavailable
+from glance.errors import Conflict, DataError, Invalid, NotFound, PreconditionFailed, Unavailable
 from glance.model import CacheEntry
 from glance.store import migrations
 from glance.store.db import Database
@@ -86,7 +86,7 @@ def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path: Path, monkeypat
     monkeypatch.setattr(
         migrations, "steps", lambda: [*steps, (steps[-1][0] + 1, "CREATE TABLE later (a);\nCREATE NONSENSE;")]
     )
-    with pytest.raises(SettingError):
+    with pytest.raises(DataError):
         Database(tmp_path)
     assert tables(tmp_path / "glance.db") == before
 
@@ -96,7 +96,7 @@ def test_a_file_of_a_newer_version_is_refused_with_one_sentence(tmp_path: Path) 
     con = sqlite3.connect(tmp_path / "glance.db")
     con.execute("PRAGMA user_version = 999")
     con.close()
-    with pytest.raises(SettingError, match="newer Glance"):
+    with pytest.raises(DataError, match="newer Glance"):
         Database(tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path, damage: str
     else:
         raw[4096 : len(raw)] = os.urandom(len(raw) - 4096)
     path.write_bytes(raw)
-    with pytest.raises(SettingError, match="damaged"):
+    with pytest.raises(DataError, match="damaged"):
         Database(tmp_path)
     assert path.read_bytes() == bytes(raw)
 

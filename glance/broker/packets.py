@@ -14,6 +14,7 @@ V311, V5 = 4, 5
 LARGEST = 1 << 20
 ASSIGNED_CLIENT_ID = 0x12
 TAKEN_OVER, SHUTTING_DOWN = 0x8E, 0x8B
+SHARED = "$share"
 
 
 class Malformed(Exception):
@@ -169,6 +170,8 @@ def read_subscribe(body: bytes, version: int) -> tuple[int, list[Subscription | 
         modern = options if version == V5 else 0
         good = all("#" not in level or (level == "#" and at == len(levels) - 1) for at, level in enumerate(levels))
         good = good and all("+" not in level or level == "+" for level in levels)
+        # section 4.8.2: what is shared between clients would have to be taken in turns, which this broker does not do
+        good = good and not (version == V5 and levels[0] == SHARED)
         found.append(
             Subscription(levels, min(options & 3, 1), bool(modern & 4), modern >> 4 & 3 != 2) if good else None
         )

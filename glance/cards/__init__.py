@@ -173,6 +173,11 @@ class CardRenderer:
         except TemplateSyntaxError as error:
             reason = str(error.message).rstrip(".")
             raise CardError(f"The template of {definition.slug} cannot be read: {reason}.", error.lineno) from error
+        except (RecursionError, SyntaxError, ValueError, MemoryError) as error:
+            # What Jinja reads and Python does not: blocks in blocks in blocks, a number of thousands of digits.
+            raise CardError(
+                f"The template of {definition.slug} cannot be read: it is nested too deeply, or holds a number that is too long."
+            ) from error
         found = _Compiled(template, _defaults(definition.params), bool(names & _TIMED))
         with self._lock:
             if len(self._compiled) >= _KEPT:

@@ -12,6 +12,7 @@ from glance.formats import STATUSES, as_number, number, points_of, sorted_bands,
 
 _SPARK_POINTS = 60
 _HIST_BARS = 23
+_DIAL_PX = 70
 _DASHES = ("", "5 2.5", "2 2.5", "6 2 1 2")
 
 
@@ -156,6 +157,13 @@ def _zones(low: Any, high: Any, bands: Sequence[Any] | None) -> str:
     return "".join(drawn)
 
 
+def _size_in_dial(figure: str, unit: str) -> str:
+    """A class for what would run over the dial: md or sm; empty where it fits as it is. Widths are those of a wide font."""
+    em = sum(0.7 if letter.isalnum() else 0.34 for letter in figure)
+    unit_px = 9 * len(unit.replace("°", "")) + 5 * unit.count("°")
+    return next((name for name, size_px in (("", 22), ("md", 17)) if em * size_px + unit_px <= _DIAL_PX), "sm")
+
+
 def gauge_arc(
     value: Any,
     low: Any = 0,
@@ -172,9 +180,8 @@ def gauge_arc(
     words = escape(f"{label or 'Value'} {said}, of {number(low)} to {number(high)}")
     middle = f'<span class="vv">{escape(number(value, None, decimals))}</span>'
     middle += f"<span>{escape(unit)}</span>" if unit and as_number(value) is not None else ""
-    # what would not fit between the ends of the dial is written smaller
-    wide = len(number(value, None, decimals)) + 0.6 * len(str(unit or ""))
-    css = ' class="sm"' if wide > 8 else ' class="md"' if wide > 5 else ""
+    size = _size_in_dial(number(value, None, decimals), str(unit or ""))
+    css = f' class="{size}"' if size else ""
     return Markup(
         f'<div class="gauge-dial" role="img" aria-label="{words}"><svg viewBox="0 0 96 70" aria-hidden="true">'
         f'<path class="bgarc" d="{_arc(0, 1, 38)}"/>{front}{_zones(low, high, bands)}</svg><b{css}>{middle}</b></div>'

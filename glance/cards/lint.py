@@ -9,6 +9,19 @@ from jinja2 import TemplateSyntaxError, nodes
 from glance.cards.sandbox import CardEnvironment
 
 MAX_TEMPLATE = 64 * 1024
+# Python itself takes no more than 20 blocks in each other and 100 steps of indentation, of which a block has up to three.
+MAX_BLOCKS, MAX_NODES = 15, 150
+TOO_DEEP = "The template is nested too deeply."
+_BLOCKS = (
+    nodes.For,
+    nodes.If,
+    nodes.Macro,
+    nodes.CallBlock,
+    nodes.FilterBlock,
+    nodes.With,
+    nodes.AssignBlock,
+    nodes.Block,
+)
 _GIVEN = frozenset({"data", "params", "widget"})
 _SPECIAL = {"loop", "caller", "varargs", "kwargs", "self"}
 _STYLE = re.compile(r"<[a-z][^<>]*?\sstyle\s*=", re.I | re.S)
@@ -39,9 +52,10 @@ def fault(environment: CardEnvironment, template: str, trusted: bool, names: fro
     except TemplateSyntaxError as error:
         return error.lineno, _sentence(error.message)
     except RecursionError:
-        return 1, "The template is nested too deeply."
+        return 1, TOO_DEEP
     return (
-        _unknown_filter(environment, tree)
+        _too_deep(tree)
+        or _unknown_filter(environment, tree)
         or _unknown_name(tree, names)
         or _forbidden_node(tree, trusted)
         or _forbidden_text(template, trusted)
@@ -52,6 +66,18 @@ def _sentence(message: str | None) -> str:
     text = (message or "The template cannot be read").strip()
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _too_deep(tree: nodes.Template) -> tuple[int, str] | None:
+    """A part so deep within others that it could be read, and not be turned into a program."""
+    waiting: list[tuple[nodes.Node, int, int]] = [(tree, 0, 0)]
+    while waiting:
+        node, depth, blocks = waiting.pop()
+        blocks += isinstance(node, _BLOCKS)
+        if depth > MAX_NODES or blocks > MAX_BLOCKS:
+            return node.lineno, TOO_DEEP
+        waiting.extend((child, depth + 1, blocks) for child in node.iter_child_nodes())
+    return None
 
 
 def _unknown_filter(environment: CardEnvironment, tree: nodes.Template) -> tuple[int, str] | None:

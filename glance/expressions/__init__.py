@@ -156,20 +156,28 @@ def _compiled(text: str) -> Callable[[Mapping[str, Any]], Any]:
         template = environment.from_string(tree)
     except TemplateSyntaxError as error:  # an unknown filter shows only now
         raise _Faulty(error.lineno, _sentence(error)) from error
+    except (RecursionError, SyntaxError, ValueError, MemoryError) as error:  # Jinja can read it, and Python cannot
+        raise _Faulty(1, "It is nested too deeply, or holds a number that is too long.") from error
     return lambda names: _joined(template.generate(**names))
 
 
 def _parsed(text: str) -> nodes.Template:
-    """Parse one string and refuse what is not offered."""
+    """Parse one string; _Faulty for what is not offered."""
     if len(text) > MAX_SOURCE_CHARS:
         raise _Faulty(1, f"It has more than {MAX_SOURCE_CHARS} characters.")
     source = text.strip() if text.strip().startswith("{{") else text
     try:
         tree = environment.parse(source)
+        _refuse_more(tree)
     except TemplateSyntaxError as error:
         raise _Faulty(error.lineno, _sentence(error)) from error
     except RecursionError as error:
         raise _Faulty(1, "It is nested too deeply.") from error
+    return tree
+
+
+def _refuse_more(tree: nodes.Template) -> None:
+    """Refuse what is not offered."""
     joined = 0
     for node in tree.find_all((nodes.Stmt, nodes.Filter, nodes.Concat, nodes.Name)):
         if isinstance(node, nodes.Stmt) and not isinstance(node, _STATEMENTS):
@@ -186,7 +194,6 @@ def _parsed(text: str) -> nodes.Template:
             node.recursive or any(inner is not node for inner in node.find_all(nodes.For))
         ):
             raise _Faulty(node.lineno, "A for inside another one is not offered.")
-    return tree
 
 
 def _joined(parts: Iterable[str]) -> str:

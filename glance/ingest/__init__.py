@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -14,7 +15,7 @@ from glance.ingest.catalog import Catalog
 from glance.ingest.deliveries import Deliveries, Delivery
 from glance.ingest.flood import Limits
 from glance.ingest.history import History
-from glance.ingest.hostclock import HostClock, since_boot
+from glance.ingest.hostclock import HostClock
 from glance.ingest.intake import Intake
 from glance.ingest.letting_go import Keeping
 from glance.ingest.messages import Messages
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 SUBMIT_WAIT_S = 5.0
 LONGEST_TEXT = 255
+MOST_TOPICS = 100
 LEARNED_EVERY_S = 60.0
 MAX_TS_MS = 4_102_444_800_000
 
@@ -90,7 +92,7 @@ class Ingest:
         keeping: Keeping,
         clock: Callable[[], float] = time.time,
         max_held: int = MAX_HELD,
-        monotonic: Callable[[], float] = since_boot,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         self._hub = hub
         self._decoder = decoder
@@ -111,7 +113,6 @@ class Ingest:
             state=state,
             clock=host,
             pending=self._pending,
-            monotonic=monotonic,
         )
         self._upkeep.can_come_again = self._deliveries.can_come_again
         last_id, self._upkeep.unfolded = recall(self.catalog, rows, inbox, samples)
@@ -208,6 +209,15 @@ class Ingest:
             self._state["client_id"] = f"glance-{secrets.token_hex(6)}"
             self._inbox.put_state({"client_id": self._state["client_id"]})
         return self._state["client_id"]
+
+    def topics_ever(self, topics: Sequence[str]) -> list[str]:
+        """These topics after those of earlier starts, which the broker may still hold in its session; remembers them."""
+        known = json.loads(self._state.get("topics", "[]"))
+        every = [*known, *(topic for topic in topics if topic not in known)][-MOST_TOPICS:]
+        if every != known:
+            self._state["topics"] = json.dumps(every)
+            self._inbox.put_state({"topics": self._state["topics"]})
+        return every
 
     def set_limits(self, limits: Limits) -> None:
         """Change how many devices and sensors may appear."""

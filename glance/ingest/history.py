@@ -184,18 +184,14 @@ class History:
         return FIVE_S if begin < self._raw_from_s(track) else 0
 
     def _buckets(self, track: Track, base: int, step_s: float, begin: float, end: float) -> list[Bucket]:
-        """Buckets of `step_s` from rollups, raw samples after the last rollup, and memory."""
+        """Buckets of `step_s` from rollups, from raw samples at the ends and after the last rollup, and from memory."""
         step_ms, begin_ms, end_ms = round(step_s * 1000), int(begin * 1000), int(end * 1000)
         while True:
             fresh, marks = self._numbers(track, begin_ms, end_ms)
-            found: list[Bucket] = []
-            raw_from_ms = begin_ms
-            if base:
-                begin_s, rolled_s = int(begin // base * base), max(marks.rolled_until_s, track.raw_from_s)
-                found = self._samples.rollups(track.ids, base, begin_s, min(int(-(-end // 1)), rolled_s))
-                raw_from_ms = max(begin_ms, rolled_s * 1000)
-            if raw_from_ms < end_ms:
-                found += self._samples.buckets(track.ids, step_ms, raw_from_ms, end_ms, marks.folded_to)
+            rolled, raw = _split(begin, end, base, marks.rolled_until_s, track.raw_from_s)
+            found = self._samples.rollups(track.ids, base, *rolled) if rolled else []
+            for low_ms, high_ms in raw:
+                found += self._samples.buckets(track.ids, step_ms, low_ms, high_ms, marks.folded_to)
             if self._marks() is marks:
                 return merge_buckets(found, fresh, step_ms)
 
@@ -275,3 +271,28 @@ class History:
         tails = [each.tail for each in (track, *track.parts)]
         marks = self._marks()
         return [each for tail in tails for each in tail.numbers(marks.folded_to, begin_ms, end_ms)], marks
+
+
+def _split(
+    begin: float, end: float, base: int, rolled_until_s: int, raw_from_s: int
+) -> tuple[tuple[int, int] | None, list[tuple[int, int]]]:
+    """What to read of a stretch (Unix seconds) from rollups of `base` seconds (seconds), and what from raw samples (milliseconds).
+
+    Where samples were let go, the rollups at its ends are taken whole.
+    """
+    begin_ms, end_ms = int(begin * 1000), int(end * 1000)
+    if not base:
+        return None, [(begin_ms, end_ms)]
+    first, last = int(begin // base * base), int(end // base * base)
+    raw: list[tuple[int, int]] = []
+    if first < begin and begin >= raw_from_s:
+        first += base
+        raw.append((begin_ms, first * 1000))
+    if last < raw_from_s:
+        last = int(-(-end // base) * base)
+    until = min(last, max(rolled_until_s, raw_from_s))
+    if first >= until:
+        return None, [(begin_ms, end_ms)]
+    if until * 1000 < end_ms:
+        raw.append((until * 1000, end_ms))
+    return (first, until), raw

@@ -4,7 +4,6 @@ switched off, until the network tells it the time."""
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Callable
 
 # A clock before this is not set: 2025-01-01.
@@ -13,7 +12,7 @@ FIRST_SET = 1_735_689_600.0
 YOUNG_S = 900.0
 # A smaller step is how clocks are kept right.
 STEP_S = 60.0
-# Samples that can be put right; 8 bytes each.
+# Samples that can be put right; a bit each, as their ids follow each other.
 MOST_NOTED = 500_000
 
 
@@ -26,19 +25,22 @@ def since_boot() -> float:
 class HostClock:
     """Gives Unix seconds. While the clock is not set: when Glance last ran, and what passed since the start.
 
-    `noted` are the samples whose time came from here while that may turn out to be wrong, see `correction_s`; they are noted and
+    `passed` gives seconds that nobody sets. `noted` are the samples whose time came from here while that may turn out to be wrong, see `correction_s`; they are noted and
     taken under the catalog's lock.
     """
 
     def __init__(
-        self, clock: Callable[[], float], last_known: float, monotonic: Callable[[], float] = since_boot
+        self, clock: Callable[[], float], last_known: float, monotonic: Callable[[], float] | None = None
     ) -> None:
         self._clock = clock
-        self._monotonic = monotonic
-        at, self._started = clock(), monotonic()
+        # a clock that is moved by hand makes no jumps: nothing but itself tells how much has passed
+        by_hand = monotonic is None and clock is not time.time
+        self.passed: Callable[[], float] = clock if by_hand else monotonic or since_boot
+        self._monotonic = monotonic or since_boot
+        at, self._started = clock(), self._monotonic()
         self._began = at if at >= FIRST_SET else max(last_known, FIRST_SET), self._started
-        self._is_settled = False
-        self.noted: array[int] = array("q")
+        self._is_settled = at >= FIRST_SET and by_hand
+        self._noted, self._first_noted = bytearray(), 0
 
     def __call__(self) -> float:
         now = self._clock()
@@ -51,8 +53,24 @@ class HostClock:
 
     def note(self, number: int) -> None:
         """The sample with this id has its time from here."""
-        if not self._is_settled and len(self.noted) < MOST_NOTED and not self.correction_s():
-            self.noted.append(number)
+        if self._is_settled or self.correction_s():
+            return
+        if not self._noted:
+            self._first_noted = number
+        place = number - self._first_noted
+        if 0 <= place < MOST_NOTED:
+            self._noted.extend(bytes(max(0, place // 8 + 1 - len(self._noted))))
+            self._noted[place // 8] |= 1 << place % 8
+
+    @property
+    def noted(self) -> frozenset[int]:
+        """The ids of these samples."""
+        return frozenset(
+            self._first_noted + 8 * turn + bit
+            for turn, byte in enumerate(self._noted)
+            for bit in range(8)
+            if byte >> bit & 1
+        )
 
     def correction_s(self) -> float:
         """How much later (or earlier) than was thought since the start it is; 0 where the clock ran on by itself, or is not set."""
@@ -63,14 +81,14 @@ class HostClock:
 
     def corrected(self) -> None:
         """What was noted is put right."""
-        del self.noted[:]
+        self._noted.clear()
         self._began = self._clock(), self._monotonic()
 
     def grow_old(self) -> None:
         """Some time after the start a clock that is set is believed, whatever it does then."""
         if not self._is_settled and self.is_set and self._monotonic() - self._started > YOUNG_S:
             self._is_settled = True
-            del self.noted[:]
+            self._noted.clear()
 
     def was_thought(self, at: float) -> bool:
         """Is this a time that was given here since the start?"""

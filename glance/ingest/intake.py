@@ -92,6 +92,16 @@ class Intake:
         if reading.repeat:
             self._revive(track, now)
             return
+        newest = self._store(own, reading, value, text, now)
+        if reading.at is None or _is_newer(newest, track.latest):
+            # what has no time of its own is of now, also after one from a clock that is ahead
+            track.latest = newest
+        for each in (track,) if own is track else (track, own):
+            self._keep_none(each)
+        self.marks.add(track.sensor.id)
+
+    def _store(self, own: Track, reading: Reading, value: float | None, text: str | None, now: float) -> Latest:
+        """A reading becomes a sample of the series that sent it."""
         at = now if reading.at is None else reading.at
         ts_ms = min(max(int(at * 1000), 0), MAX_TS_MS)
         if self._pending.is_full:
@@ -106,20 +116,17 @@ class Intake:
             if reading.at is None:
                 self._host.note(number)
         newest = Latest(number, at, now, value, text)
-        if reading.at is None or _is_newer(newest, track.latest):
-            # what has no time of its own is of now, also after one from a clock that is ahead
-            track.latest = newest
         if reading.at is None or _is_newer(newest, own.own):
             own.own = newest
-            if own is not track:
+            if not own.parts:
                 own.latest = newest
-        if known.kept_value is not None or known.kept_text is not None:
+        return newest
+
+    def _keep_none(self, track: Track) -> None:
+        """A sample is newer than the retained value."""
+        if track.sensor.kept_value is not None or track.sensor.kept_text is not None:
             kept = replace(track.sensor, kept_value=None, kept_text=None, kept_at=None)
             self._catalog.put_sensor(track, kept, quietly=True)
-        if own.sensor.kept_value is not None or own.sensor.kept_text is not None:
-            kept = replace(own.sensor, kept_value=None, kept_text=None, kept_at=None)
-            self._catalog.put_sensor(own, kept, quietly=True)
-        self.marks.add(track.sensor.id)
 
     def _revive(self, track: Track, now: float) -> None:
         """The same value came once more on another topic: the sensor lives, there is no new sample."""

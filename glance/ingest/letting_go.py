@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -58,7 +57,7 @@ class LettingGo:
         state: dict[str, str],
         clock: Callable[[], float],
         roll_to: Callable[[int], None],
-        monotonic: Callable[[], float] = time.monotonic,
+        passed: Callable[[], float],
     ) -> None:
         self._catalog = catalog
         self._rows = rows
@@ -67,11 +66,11 @@ class LettingGo:
         self._keeping = keeping
         self._clock = clock
         self._roll_to = roll_to
-        self._monotonic = monotonic
+        self._passed = passed
         self.pruned_at = float(state.get("pruned_at", clock()))
         self.shortened: str | None = state.get("shortened") or None
         self._shortened_until = float(state.get("shortened_until", 0))
-        # where the clock jumped: what it showed then, and the monotonic time
+        # where the clock jumped: what it showed then, and what had passed
         self._jumped: tuple[float, float] | None = None
         self._stopping = threading.Event()
         self.between: Callable[[], None] = lambda: None
@@ -87,7 +86,7 @@ class LettingGo:
 
     def is_due(self) -> bool:
         """Once a day. By a clock that jumped nothing is deleted before it has stood for some hours: it may jump back."""
-        now, passed = self._clock(), self._monotonic()
+        now, passed = self._clock(), self._passed()
         since = now - self.pruned_at
         if 0 <= since <= 2 * PRUNE_S:
             self._jumped = None

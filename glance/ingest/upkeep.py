@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from glance import allocator
 from glance.ingest.catalog import Catalog
 from glance.ingest.counters import AFTER, BEFORE, growth_between
-from glance.ingest.hostclock import HostClock, since_boot
+from glance.ingest.hostclock import HostClock
 from glance.ingest.letting_go import Keeping, LettingGo
 from glance.ingest.pending import Pending
 from glance.ingest.tracks import NewTime, Track
@@ -56,7 +56,6 @@ class Upkeep:
         state: dict[str, str],
         clock: HostClock,
         pending: Pending,
-        monotonic: Callable[[], float] = since_boot,
     ) -> None:
         self._catalog = catalog
         self._inbox = inbox
@@ -74,11 +73,10 @@ class Upkeep:
             state=state,
             clock=clock,
             roll_to=self._roll_to,
-            monotonic=monotonic,
+            passed=clock.passed,
         )
-        self._monotonic = monotonic
         # what the clock showed last, at which monotonic time, and by how much it jumped ahead
-        self._seen = (clock(), monotonic())
+        self._seen = (clock(), clock.passed())
         self._ahead_s = 0.0
         this_hour = int(clock() // HOUR_S * HOUR_S)
         self.marks = Marks(int(state.get("folded_to", 0)), int(state.get("rolled_until", this_hour)))
@@ -134,14 +132,14 @@ class Upkeep:
                 lambda at: at + shift_s if host.was_thought(at) else at,
             )
             host.corrected()
-            self._seen = (self._clock(), self._monotonic())
+            self._seen = (self._clock(), self._clock.passed())
             log.info("The clock was set by %.0f s: %d samples were given their true time.", shift_s, len(numbers))
         with self._catalog.lock:
             host.grow_old()
 
     def _bring_back(self) -> None:
         """Where the clock had jumped ahead by days and is back: give what it stamped in between the time that it really was."""
-        now, passed = self._clock(), self._monotonic()
+        now, passed = self._clock(), self._clock.passed()
         seen_at, seen_passed = self._seen
         self._seen = (now, passed)
         step_s = now - seen_at - (passed - seen_passed)

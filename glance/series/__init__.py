@@ -16,7 +16,7 @@ from glance.model import Look, Widget
 from glance.params import with_defaults
 from glance.series.charts import RANGE_S, Charts
 from glance.series.choosing import Item, items_of
-from glance.series.lines import Line, away, line_of, worst
+from glance.series.lines import Line, away, line_of, told_apart, worst
 from glance.series.missing import BrokerFault, missing
 from glance.series.overviews import DeviceStanding, devices_of, rows_of
 from glance.series.words import shown_value
@@ -175,7 +175,7 @@ class Series:
             return Look(None, False, "empty", None, None, nothing, f"none.{nothing}")
         tail, again_at = None, None
         if shape == "points":
-            data, version, tail = self._charts.points(known, source, str(source.get("range", "24h")), now)
+            data, version, tail = self._charts.points(self._named(known), source, str(source.get("range", "24h")), now)
         elif shape == "rows":
             data, version = rows_of(self._ingest, lines)
         elif shape == "devices":
@@ -198,11 +198,15 @@ class Series:
     def points(self, widget: Widget, span: str, now: float) -> dict[str, Any]:
         """The widget's lines over another range, as the shape *points*; for the range picker."""
         known = [line for line in self._lines(widget, now) if line.is_known]
-        data, _, tail = self._charts.points(known, self.source_of(widget) or {}, span, now)
+        data, _, tail = self._charts.points(self._named(known), self.source_of(widget) or {}, span, now)
         for line, newest in zip(data["series"], tail.points if tail else (), strict=False):
             if newest is not None:
                 line["points"] = [*line["points"], list(newest)]
         return data
+
+    def _named(self, lines: Sequence[Line]) -> list[Line]:
+        catalog = self._ingest.catalog
+        return told_apart(lines, lambda device: found.title if (found := catalog.devices.get(device)) else device)
 
     def _lines(self, widget: Widget, now: float) -> list[Line]:
         return [line_of(self._ingest, item, self._standing, now) for item in self.items(widget)]

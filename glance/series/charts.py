@@ -32,6 +32,8 @@ USES_KEPT_S = 15.0
 FEWEST_USES = 7
 PER_S: Mapping[str, int] = {"hour": 3600, "day": 86400}
 PER_WORDS: Mapping[str, str] = {"hour": "This hour", "day": "Today"}
+# how a line beside live ones says that its newest value is not
+AWAY_WORDS: Mapping[str, str] = {"unknown": "no news", "removed": "removed"}
 Points = list[list[Any]]
 Point = tuple[float, float]
 # points, and the lowest and highest of what is behind them
@@ -124,7 +126,11 @@ class Charts:
                 base = self._stretches(line, span, now)
                 one |= {"points": base.points, "steps": True, "unit": "", "now": shown_value(sensor, latest)}
                 one["words"] = _words(sensor, base.points)
-            version.append(f"{sensor.id}.{base.number}")
+            standing = line.standing.state if line.standing is not None else "live"
+            # where all are away the card says so itself
+            if standing != "live" and any(other.standing and other.standing.state == "live" for other in lines):
+                one["away"] = AWAY_WORDS.get(standing, standing)
+            version.append(f"{sensor.id}.{base.number}.{standing}")
             newest.append(tip)
             drawn.append(one)
         at = max((point[0] for point in newest if point), default=None)
@@ -238,6 +244,7 @@ def _newest(points: Points, latest: Latest) -> tuple[float, float] | None:
     """The newest point, where it is later than what the chart holds."""
     if latest.at is None or latest.value is None or latest.retained:
         return None
-    if points and points[-1][0] is not None and points[-1][0] >= latest.at:
+    # stored times are whole milliseconds
+    if points and points[-1][0] is not None and points[-1][0] >= int(latest.at * 1000) / 1000:
         return None
     return (latest.at, latest.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glance.ingest import Ingest
 from glance.ingest.liveness import Standing
@@ -47,6 +47,23 @@ def line_of(ingest: Ingest, item: Item, standing: Callable[[Sensor, float], Stan
         return Line(item.label or item.sensor, item.device, item.sensor, None, None, None)
     latest = ingest.samples.latest(sensor.id)
     return Line(item.label or sensor.title, item.device, item.sensor, sensor, latest, standing(sensor, now))
+
+
+def told_apart(lines: Sequence[Line], device_name: Callable[[str], str]) -> list[Line]:
+    """The lines with names of their own: those of several devices that are called the same get the device's name."""
+    devices: dict[str, list[str]] = {}
+    for line in lines:
+        devices.setdefault(line.label, []).append(line.device)
+    found = []
+    for line in lines:
+        same = devices[line.label]
+        if len(set(same)) < 2:
+            found.append(line)
+        elif len(set(same)) == len(same):
+            found.append(replace(line, label=device_name(line.device)))
+        else:
+            found.append(replace(line, label=f"{device_name(line.device)} {line.label}"))
+    return found
 
 
 def worst(standings: Sequence[Standing]) -> tuple[State, Standing | None, float | None]:

@@ -12,6 +12,7 @@ from glance.store.devices import Device
 
 # what is wrong with the connection to the broker, for the values of a device; None = nothing, or it is not needed
 BrokerFault = Callable[[str], str | None]
+NO_BROKER = "There is no connection to the broker."
 
 
 def missing(ingest: Ingest, lines: Sequence[Line], source: Mapping[str, Any], broker_fault: BrokerFault) -> str:
@@ -27,7 +28,7 @@ def missing(ingest: Ingest, lines: Sequence[Line], source: Mapping[str, Any], br
         return f"{many} {asked} {'is' if hidden == 1 else 'are'} hidden. Show {'it' if hidden == 1 else 'them'} on the devices page."
     fault = broker_fault("")
     if fault is not None:
-        return f"{fault} No sensor fits {asked} until the broker is there."
+        return f"{NO_BROKER} {fault} No sensor fits {asked} until it is there."
     return f"No sensor fits {asked} yet. It joins by itself once one does."
 
 
@@ -48,7 +49,7 @@ def _of_named(ingest: Ingest, line: Line, broker_fault: BrokerFault) -> str:
         return f"The device {device.title} is ignored, so nothing it sends is read. Change that on its page."
     what = _what_is_missing(line, device)
     fault = broker_fault(line.device)
-    return f"{fault} {what}" if fault is not None else what
+    return f"{NO_BROKER} {fault} {what}" if fault is not None else what
 
 
 def _what_is_missing(line: Line, device: Device | None) -> str:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 log = logging.getLogger(__name__)
 
 FUSE_S = 0.002
+# Where so many answers are held up already, the next one probably is too: a page behind a hundred of them must not wait for each fuse.
+MANY, SHORT_FUSE_S = 4, 0.0005
 # The clock looks every FUSE_S while requests come, and rests again after so many looks without one.
 LOOKS = 25
 REST_S = 1.0
@@ -149,9 +151,9 @@ class Crew:
     def _look_after_leader(self, until: float) -> None:
         """Relieve every leader that is held up, until nothing came for LOOKS looks, or until `until`."""
         quiet, seen = 0, (self._turn, -1)
-        while quiet < LOOKS and time.monotonic() < until and not self._stopped.wait(FUSE_S):
+        while quiet < LOOKS and time.monotonic() < until and not self._stopped.wait(fuse_s(self.working)):
             turn = self._turn
-            if turn and turn.since and time.monotonic() - turn.since >= FUSE_S:
+            if turn and turn.since and time.monotonic() - turn.since >= fuse_s(self.working):
                 self._relieve(turn)
             now_seen = (turn, turn.requests if turn else 0)
             quiet = 0 if now_seen != seen or (turn and turn.since) else quiet + 1
@@ -170,3 +172,8 @@ class Crew:
             if not self._resting and len(self._threads) < self._most:
                 self._add()
         self._baton.release()
+
+
+def fuse_s(working: int) -> float:
+    """How long an answer may take before another thread leads, where `working` answers are being made."""
+    return FUSE_S if working <= MANY else SHORT_FUSE_S

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 # Half of it is enough for 5 MB of numbers; a unit is a step, an item, or _CHARACTERS of text.
-MOST_UNITS = 5_000_000
+MOST_UNITS = 3_000_000
 MAX_CPU_S = 10.0
 _CHARACTERS = 8
 _CLOCK_EVERY = 20_000
@@ -86,7 +86,7 @@ def found(parsed: Any, data: Any) -> Any:
 def _interpreter() -> Any:
     from jmespath.visitor import TreeInterpreter  # late: only needed where something is picked
 
-    class Bounded(TreeInterpreter):  # type: ignore[misc]
+    class Bounded(TreeInterpreter):
         """Counts each step, and what it made."""
 
         def __init__(self, work: Work) -> None:
@@ -108,6 +108,6 @@ def _interpreter() -> Any:
             if node["value"] == "join" and len(arguments) == 2 and isinstance(arguments[0], str):
                 times = len(arguments[1]) if isinstance(arguments[1], list) else 0
                 self._count.spend(len(arguments[0]) * times // _CHARACTERS)
-            return self._functions.call_function(node["value"], arguments)
+            return self._functions.call_function(node["value"], arguments)  # type: ignore[attr-defined]
 
     return Bounded

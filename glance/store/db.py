@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glance.errors import SettingError, Unavailable
+from glance.errors import DataError, SettingError, Unavailable
 from glance.store import migrations
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,9 @@ class Database:
             self._writer = self._connect()
             self._prepare()
         except sqlite3.Error as error:
-            raise SettingError(f"{self.path} cannot be used: {_sentence(error)}") from error
+            raise DataError(f"{self.path} cannot be used: {_sentence(error)}") from error
         except OSError as error:
-            raise SettingError(
-                f"{self.path} cannot be used: {error.strerror}; check who owns the data folder."
-            ) from error
+            raise DataError(f"{self.path} cannot be used: {error.strerror}; check who owns the data folder.") from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -180,7 +178,7 @@ class Database:
         known = migrations.steps()[-1][0]
         found = int(self._writer.execute("PRAGMA user_version").fetchone()[0])
         if found > known:
-            raise SettingError(
+            raise DataError(
                 f"{self.path} was written by a newer Glance (its version is {found}, this Glance knows {known}): "
                 "start the newer Glance, or put back a copy from the backups folder."
             )

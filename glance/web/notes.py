@@ -17,6 +17,7 @@ AWAY: Mapping[Away, tuple[str, str]] = {
     "asleep": ("Asleep", "moon"),
     "removed": ("Withdrawn", "off"),
 }
+LONGEST_OVER_BUTTON = 48
 _FIRST_SENTENCE = re.compile(r"^(.+?[.!?])\s+(?=\S)(.+)$", re.DOTALL)
 
 
@@ -127,7 +128,11 @@ def blank(view: View, widget: Widget, definition: Definition | None) -> Blank | 
         return Blank("Nothing was sent yet", text if roomy else "", icon="inbox" if roomy else "", acts=(settings,))
     if view.sentence:
         title, rest = _parted(view.sentence)
-        return Blank(title, rest, icon="inbox" if roomy else "", acts=(Act("Open devices", "/devices"), settings))
+        devices = Act("Open devices", "/devices")
+        if not roomy:
+            # a small card holds three lines and a button; its menu leads to the rest
+            return Blank(title, acts=(devices,) if len(title) <= LONGEST_OVER_BUTTON else ())
+        return Blank(title, rest, icon="inbox", acts=(devices, settings))
     text = "It is fetched when this page is open." if roomy else ""
     return Blank("No data yet", text, icon="inbox" if roomy else "", retry=True, acts=(settings,))
 

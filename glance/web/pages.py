@@ -251,9 +251,9 @@ def choose_theme() -> Any:
     back = request.form.get("back", "/")
     target = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
     response = redirect(f"{current_app.jinja_env.globals['root']}{target}", 303)
-    secure = request.is_secure
+    secure, path = request.is_secure, request.script_root or "/"
     if chosen in THEMES:
-        response.set_cookie(THEME_COOKIE, chosen, max_age=400 * 86400, samesite="Lax", secure=secure, path="/")
+        response.set_cookie(THEME_COOKIE, chosen, max_age=400 * 86400, samesite="Lax", secure=secure, path=path)
     return response
 
 

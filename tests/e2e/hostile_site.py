@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import json
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,7 +17,7 @@ from glance.ingest import Delivery, Limits
 from glance.model import Place, Widget
 from glance.store.custom_widgets import CustomWidgets
 from tests.e2e.hostile import strings
-from tests.e2e.test_every_card import PREFIX, hostile, pushed_copies
+from tests.e2e.test_every_card import PREFIX, pushed_copies
 from tests.mosquitto import Mosquitto, Publisher
 from tests.page_site import Site
 from tests.upstream import Reply, Seen, Upstream
@@ -23,16 +25,19 @@ from tests.waiting import until
 
 TOKEN = "a-token-for-the-hostile-strings"
 PASSWORD = "a long enough password"
-COPIES = 8
-OWN_PARAMS = {
-    "notes": lambda text: {"text": text},
-    "markdown": lambda text: {"text": text},
-    "html": lambda text: {"html": text},
-    "iframe": lambda text: {"url": text},
-    "todo": lambda text: {"items": [{"text": text, "done": False}]},
-    "bookmarks": lambda text: {"links": [{"title": text[:80], "url": text, "icon": text[:500], "group": text[:40]}]},
-    "clock": lambda text: {"zones": [{"label": text[:40]}]},
-    "room": lambda text: {"room": text},
+COPIES, TOGETHER = 8, 5
+# Cards whose data are their params: how they take some strings.
+OWN_PARAMS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
+    "notes": lambda some: {"text": "\n".join(some)},
+    "markdown": lambda some: {"text": "\n\n".join(some)},
+    "html": lambda some: {"html": some[0]},
+    "iframe": lambda some: {"url": some[1]},
+    "todo": lambda some: {"items": [{"text": text, "done": False} for text in some]},
+    "bookmarks": lambda some: {
+        "links": [{"title": text[:80], "url": text, "icon": text[:500], "group": text[:40]} for text in some]
+    },
+    "clock": lambda some: {"zones": [{"label": text[:40]} for text in some]},
+    "room": lambda some: {"room": some[2]},
 }
 
 
@@ -109,7 +114,7 @@ class Hostile(Site):
                 "name": text[:80] or "x", "description": text[:400], "category": text[:40] or "x",
                 "params": {"type": "object", "properties": {"text": prop, text[:60] or "y": other}},
                 "source": {"kind": "push"}, "example": {"value": text, text: text},
-                "template": '<p title="{{ params.text }}">{{ data.value }} {{ params.text|markdown }}</p>',
+                "template": '<p title="{{ params.text }}">{{ data.value }} {{ params.text|markdown }}</p>{{ params.text|clean_html }}',
             }  # fmt: skip
             plain = {"name": f"Drawn {n}", "source": {"kind": "push"}, "template": "<p>x</p>"}
             for slug, one in (
@@ -165,45 +170,49 @@ class Hostile(Site):
         self.sentinel = self.add("tally", "Sentinel", "cards", Place(1, y, 2, 3))
 
     def show(self, turn: int) -> None:
-        """Turn n: each copy of each card shows the next string in all its data, and in those of its params that take it."""
+        """Turn n: each copy of each card shows the next strings in turn in its data, and in those of its params that take them."""
         for number, cards in self.cards.items():
-            text = whole(self.texts[(turn * COPIES + number) % len(self.texts)])
+            some = self.shown(turn, number)
             for widget, example in cards:
                 slug = widget.custom_widget.removeprefix(PREFIX)
-                params = OWN_PARAMS[slug](text) if slug in OWN_PARAMS else hostile(widget.params, text)
+                params = OWN_PARAMS[slug](some) if slug in OWN_PARAMS else mixed(widget.params, cycle(some))
                 with suppress(GlanceError):
-                    widget = self.runtime.placing.change(widget.id, {"params": params, "title": text[:120]})
-                data = params if slug in OWN_PARAMS else hostile(example, text)
+                    widget = self.runtime.placing.change(widget.id, {"params": params, "title": some[3][:120]})
                 with suppress(GlanceError):
-                    self.runtime.refresher.push(widget, data)
+                    self.runtime.refresher.push(widget, params if slug in OWN_PARAMS else mixed(example, cycle(some)))
         self.push(self.sentinel, f"turn {turn}")
+
+    def shown(self, turn: int, number: int) -> list[str]:
+        """The strings of one copy of each card in a turn."""
+        at = (turn * COPIES + number) * TOGETHER
+        return [whole(self.texts[(at + n) % len(self.texts)]) for n in range(TOGETHER)]
 
     @property
     def turns(self) -> int:
         """How many until each string was on each card."""
-        return -(-len(self.texts) // COPIES)
+        return -(-len(self.texts) // (COPIES * TOGETHER))
 
     def fill_names(self) -> None:
         """Credentials, tokens, derived values and what the owner calls devices."""
         self.hear("glance/known", {"device_id": "known", "readings": [{"sensor_type": "t", "value": 1, "unit": "°C"}]})
         for n, text in enumerate(self.texts):
             self.ask("POST", "/api/credentials", {"name": text, "value": text, "hosts": [text]})
-            self.ask("POST", "/api/credentials", {"name": f"c{n}", "value": text, "hosts": ["127.0.0.1"]})
             self.ask("POST", "/api/tokens", {"name": text[:80], "scopes": ["read"]})
-            self.ask("POST", "/api/tokens", {"name": "x", "scopes": [f"ingest:{text}", f"push:{text}"]})
             inputs = [{"name": "a", "device": "known", "sensor": "t"}]
             derived = {"title": text[:80], "slug": f"d{n}", "unit": text[:20], "expression": "a", "inputs": inputs}
-            if self.ask("POST", "/api/derived", derived) is None:
-                self.ask("POST", "/api/derived", {**derived, "unit": "W", "title": text[:60] or "x"})
-            self.ask("POST", "/api/derived", {**derived, "slug": f"e{n}", "expression": text})
+            self.ask("POST", "/api/derived", derived)
             self.ask("PATCH", "/api/devices/known", {"name": text[:80], "room": text[:60]})
             self.ask("PATCH", "/api/devices/known/sensors/t", {"name": text[:80], "unit": text[:20]})
+            if n % 4 == 0:
+                self.ask("POST", "/api/credentials", {"name": f"c{n}", "value": text, "hosts": ["127.0.0.1"]})
+                self.ask("POST", "/api/tokens", {"name": "x", "scopes": [f"ingest:{text}", f"push:{text}"]})
+                self.ask("POST", "/api/derived", {**derived, "slug": f"e{n}", "expression": text})
 
     # ---- what others send
     def hear(self, topic: str, payload: Any) -> None:
         """A message as it would come over the broker, also with a topic that no broker takes."""
         raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.runtime.ingest.deliver(Delivery(topic, raw, False))
+        self.runtime.ingest.deliver(Delivery(whole(topic), raw, False))
 
     def fill_devices(self) -> None:
         """Topics, names, units, words, declarations; through the broker where a topic can hold the string."""
@@ -258,6 +267,15 @@ class Hostile(Site):
         for widget in widgets:
             with suppress(GlanceError):
                 self.runtime.refresher.get(widget, force=True)
+
+
+def mixed(value: Any, texts: Iterator[str]) -> Any:
+    """The data with every string replaced by the next one."""
+    if isinstance(value, dict):
+        return {key: mixed(item, texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mixed(item, texts) for item in value]
+    return next(texts) if isinstance(value, str) else value
 
 
 def whole(text: str) -> str:

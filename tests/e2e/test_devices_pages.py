@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Route
 
 from glance.ingest import Delivery
 from glance.mqtt.readings import Reading
@@ -70,6 +71,24 @@ def test_a_value_appears_by_itself_without_moving_the_page_or_the_focus(site: Si
     page.until("[...document.querySelectorAll('.va b')].some(b => b.textContent === '23.9')")
     assert page.run("document.activeElement.textContent.startsWith('Visualize')")
     assert page.run("window.seen.shifts.filter(shift => !shift[2]).reduce((sum, shift) => sum + shift[1], 0)") < 0.01
+
+
+def test_a_page_whose_scripts_come_late_comes_to_life_all_the_same(site: Site, look: Callable[..., Look]) -> None:
+    climate(site, 21.4)
+    page = look()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.page.route("**/static/app.*.js", hold)
+    page.page.add_init_script("window.asked = 0; addEventListener('glance:ask', () => { asked += 1; }, true);")
+    page.page.goto(f"{site.address}/devices", wait_until="commit")
+    page.until("window.asked > 0", timeout_s=30)
+    climate(site, 23.9)
+    for route in held:
+        route.continue_()
+    page.until("[...document.querySelectorAll('.va b')].some(b => b.textContent === '23.9')", timeout_s=30)
 
 
 def test_a_new_device_joins_the_list_and_a_flooded_name_does_nothing(site: Site, look: Callable[..., Look]) -> None:

@@ -153,6 +153,7 @@ def test_a_chart_reads_every_line_under_the_pointer_also_where_series_take_turns
     for value in (20.1, 20.2, 20.3):
         home.send(temperature=value)
         home.send("cellar", temperature=value - 8)
+    until(lambda: home.site.runtime.ingest.health().stored == 6, 20)
     page = look().open(f"{home.site.address}/d/home").connected()
     page.until("id => document.querySelector(`#w-${id} canvas`) !== null", chart)
     page.run("id => document.querySelector(`#w-${id} [data-plot]`).focus()", chart)
@@ -188,6 +189,7 @@ def test_a_burst_over_several_lines_leaves_the_newest_point_of_each(home: Home, 
         }}""",
         chart,
     )
+    assert page.run("id => document.querySelector(`#w-${id} .legend`).innerText", chart).count(" – ") == 2
 
 
 def test_a_new_device_joins_a_selection_by_itself(home: Home, look: Callable[..., Look]) -> None:

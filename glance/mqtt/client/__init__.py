@@ -12,7 +12,7 @@ from typing import Literal
 from glance.mqtt import faults
 from glance.mqtt.address import Address
 from glance.mqtt.client.connection import Connection, Party
-from glance.mqtt.client.peer import V5, V311
+from glance.mqtt.client.peer import V5, V311, without_covered
 from glance.mqtt.client.state import BrokerState, Receiver, Traffic
 from glance.mqtt.client.wake import Wake
 
@@ -28,7 +28,10 @@ STOP_S = 1.0
 
 
 class MqttClient:
-    """`start` and `stop` it once; `state` may be asked by any thread, `acknowledge` and `redeliver` called by any."""
+    """`start` and `stop` it once; `state` may be asked by any thread, `acknowledge` and `redeliver` called by any.
+
+    `former` are the topics of earlier starts: the broker's session still holds them.
+    """
 
     def __init__(
         self,
@@ -38,11 +41,14 @@ class MqttClient:
         receiver: Receiver,
         on_refresh: Callable[[str], object],
         clock: Callable[[], float] = time.time,
+        former: Sequence[str] = (),
     ) -> None:
         self._address = address
         self._clock = clock
         self._traffic = Traffic()
-        self._party = Party(address, client_id, tuple(topics), receiver, on_refresh, self._traffic, clock)
+        wanted = without_covered(topics)
+        unwanted = tuple(topic for topic in former if topic not in wanted)
+        self._party = Party(address, client_id, wanted, receiver, on_refresh, self._traffic, clock, unwanted)
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._wake = Wake()

@@ -17,7 +17,7 @@ from typing import Any
 
 from glance.mqtt.address import Address
 from glance.mqtt.client import peer
-from glance.mqtt.client.peer import STATUS, V5
+from glance.mqtt.client.peer import REFRESH, STATUS, V5
 from glance.mqtt.client.state import Receiver, Traffic
 from glance.mqtt.client.wake import Wake
 
@@ -26,14 +26,16 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 15
 GOODBYE_S = 0.5
 BURST, BURSTS = 256, 16
-REFRESH = "glance/refresh/"
 OWN = (STATUS, REFRESH)
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """What stays the same from connection to connection: where to, as whom, what for, and who hears it."""
+    """What stays the same from connection to connection: where to, as whom, what for, and who hears it.
+
+    `unwanted` are topics that the broker's session may still hold from an earlier start.
+    """
 
     address: Address
     client_id: str
@@ -42,6 +44,7 @@ class Party:
     on_refresh: Callable[[str], object]
     traffic: Traffic
     clock: Callable[[], float]
+    unwanted: tuple[str, ...] = ()
 
 
 class Connection:
@@ -154,6 +157,8 @@ class Connection:
             return
         self.accepted = True
         self._party.receiver.connected(self.number, bool(flags.session_present), self._protocol != V5)
+        if flags.session_present and self._party.unwanted:
+            client.unsubscribe(list(self._party.unwanted))
         client.subscribe(peer.subscriptions(self._party.topics, self._protocol))
         client.publish(STATUS, "online", qos=0, retain=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 from glance.mqtt.address import Address
 
 V5, V311 = "5", "3.1.1"
-STATUS = "glance/status"
+STATUS, REFRESH = "glance/status", "glance/refresh/"
 CONNECT_S = 5.0
 SESSION_S = 7 * 86400
 MAX_PACKET = 4 * 1024 * 1024
@@ -78,13 +78,32 @@ def session(protocol: str) -> dict[str, Any]:
     return {"clean_start": False, "properties": properties}
 
 
+def without_covered(topics: Sequence[str]) -> tuple[str, ...]:
+    """The filters but for those that another one with # holds already: a broker may send what fits two filters twice."""
+    return tuple(
+        topic
+        for at, topic in enumerate(topics)
+        if topic not in topics[:at] and not any(_covers(other, topic) for other in topics if other != topic)
+    )
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Does all that fits `narrow` fit `wide`, which ends in #? Topics with $ are not among those of a leading wildcard."""
+    *head, last = wide.split("/")
+    levels = narrow.split("/")
+    if last != "#" or len(levels) < len(head) or (narrow.startswith("$") and not wide.startswith("$")):
+        return False
+    return all(own == other or (own == "+" and other != "#") for own, other in zip(head, levels, strict=False))
+
+
 def subscriptions(topics: Sequence[str], protocol: str) -> list[tuple[str, Any]]:
-    """What SUBSCRIBE asks for: QoS 1, and with MQTT 5 not what this client itself publishes."""
-    if protocol != V5:
-        return [(topic, 1) for topic in topics]
+    """What SUBSCRIBE asks for: QoS 1, and with MQTT 5 not what this client itself publishes; requests for a refresh always."""
+    from paho.mqtt.client import topic_matches_sub
     from paho.mqtt.subscribeoptions import SubscribeOptions
 
-    return [(topic, SubscribeOptions(qos=1, noLocal=True)) for topic in topics]
+    covered = any(topic_matches_sub(topic, f"{REFRESH}id") for topic in topics)
+    wanted = topics if covered else [*topics, f"{REFRESH}+"]
+    return [(topic, 1 if protocol != V5 else SubscribeOptions(qos=1, noLocal=True)) for topic in wanted]
 
 
 def open_socket(address: Address) -> socket.socket:

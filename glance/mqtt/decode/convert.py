@@ -53,15 +53,25 @@ def _text(
             return value_of(sensor, value, unit, kind, series)
         measured = values.with_unit(text, units.WRITTEN)
         if measured is not None and kind != "boolean":
-            return measured[0], None, "number", unit or measured[1]
+            # What is written behind the number is meant, whatever its name or a declaration lets expect: "1.2 kW".
+            return measured[0], None, "number", measured[1]
     lower = text.lower()
-    if lower in values.NOTHING and not (kind == "enum" and series and series.info and text in series.info.options):
+    if lower in values.NOTHING and not _is_word(text, kind, series):
         return None, None, "text", None
     if kind != "enum" and kind != "text" and lower in values.BOOLEANS and not _holds_words(sensor, series):
         return values.BOOLEANS[lower], text, "boolean", None
     if kind == "number" or kind == "boolean" or not _shown(text, declared=kind is not None):
         return None, None, "text", None
     return text, None, ("text" if kind == "text" else "enum"), None
+
+
+def _is_word(text: str, kind: SensorKind | None, series: Series | None) -> bool:
+    """Whether a word for "no value" is a state of this series: declared as one, or "none" among other words (none, small, large)."""
+    if series is None or kind not in (None, "enum"):
+        return False
+    if series.info is not None and text in series.info.options:
+        return True
+    return text == "none" and bool(series.words)
 
 
 def word_kind(series: Series, value: str, kind: SensorKind) -> SensorKind:
@@ -89,7 +99,9 @@ def _shown(text: str, *, declared: bool) -> bool:
 
     Where words are `declared`, one may look like a number: the members "1", "2", "auto" of a selection.
     """
-    if len(text) > values.LONGEST_TEXT or not values.printable(text) or (not declared and values.NUMBER.match(text)):
+    if len(text) > values.LONGEST_TEXT or not values.printable(text):
+        return False
+    if not declared and (values.NUMBER.match(text) or values.COMMA.match(text)):
         return False
     if text[0].isdigit() and NO_WORD.match(text):
         return False

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from glance.mqtt.decode import rtl433, senml, units, zigbee_units
+from glance.mqtt.decode import lorawan, rtl433, senml, units, zigbee_units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import VALUE_KEYS, guessed, leaves, pair, unit_in
-from glance.mqtt.decode.joined import join_state, place_of
-from glance.mqtt.decode.keys import clean, role
-from glance.mqtt.decode.parts import text
-from glance.mqtt.decode.topics import (
-    CLEARLY,
-    LIVENESS_LEVELS,
-    device_of,
-    label_of,
-    presence,
-    split,
-)
+from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.scalars import NAME_KEYS, ROOM_KEYS, introduce, liveness, read_scalar
+from glance.mqtt.decode.topics import device_of, split
 
 DEVICE_KEYS = (
     "device_id", "deviceId", "deviceID", "DeviceId", "deviceid", "node_id", "nodeId", "nodeid", "sensor_id", "sensorId",
@@ -29,16 +20,20 @@ TYPE_KEYS = (
     "sensor_type", "sensorType", "value_type", "type", "sensor", "measurement", "metric", "quantity", "sensorName", "sensor_name",
     "parameter", "variable", "field", "property", "kind", "name",
 )  # fmt: skip
-ROW_KEYS = ("sensordatavalues", "readings", "samples", "measurements", "data", "sensors", "values", "records")
+ROW_KEYS = (
+    "sensordatavalues",
+    "metrics",
+    "payload",
+    "readings",
+    "samples",
+    "measurements",
+    "data",
+    "sensors",
+    "values",
+    "records",
+)
 ROW_DEVICE_KEYS = ("sensor", "sensor_code", "sensor_id", "sensorId", "code", "device_id", "node_id", "id", "name")
-ROOM_KEYS = ("room", "location", "area", "zone")
-NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
 MOST_ROWS = 200
-# collectd: the time, then the values of one data set.
-STAMPED = re.compile(r"([0-9]{10}(?:\.[0-9]+)?)((?::(?:[-+.0-9eE]+|nan)){1,8})\Z")
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+\Z")
-# Levels that are about liveness only, so that 1 and 0 can be taken for it.
-PLAIN_LIVENESS = frozenset(("online", "lwt", "connected", "alive"))
 LOG_KEYS = frozenset(("message", "msg", "log"))
 
 
@@ -66,6 +61,9 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
     if rtl433.looks_like(fields):
         rtl433.read(draft, fields)
         return
+    if lorawan.looks_like(fields):
+        lorawan.read(draft, lorawan.device_in(fields), "up")
+        return
     draft.time_in(fields)
     rows = next(
         (fields[k] for k in ROW_KEYS if type(fields.get(k)) is list and fields[k] and type(fields[k][0]) is dict), None
@@ -83,7 +81,7 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
         device, name = split(levels)
         own = _id(fields, levels)
         draft.reading(
-            _said(draft, own or device, fields), name, measured[0], measured[1] or units.guess(name, measured[0])
+            introduce(draft, own or device, fields), name, measured[0], measured[1] or units.guess(name, measured[0])
         )
         return
     if _by_device(draft, fields):
@@ -91,6 +89,8 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
     device = _device(draft, levels, fields)
     # What stands beside an event belongs to it: {"event": "up", "val": 1}.
     skip = OWN_KEYS | frozenset(VALUE_KEYS) if type(fields.get("event")) is str else OWN_KEYS
+    if any(type(fields.get(key)) is str for key in SENSOR_NAMES):
+        skip |= SENSOR_NAMES
     unit_of = zigbee_units.unit_of if "linkquality" in fields else guessed
     for key in ROW_KEYS:
         # An envelope around the values says nothing: {"device": …, "time": …, "values": {…}}.
@@ -107,7 +107,7 @@ def _by_device(draft: Draft, fields: Mapping[str, Any]) -> bool:
         if type(rows) is not list or not rows or type(rows[0]) is not dict or type(rows[0].get("values")) is not dict:
             return False
     for name, rows in list(fields.items())[:MOST_ROWS]:
-        device = _said(draft, clean(name), {})
+        device = introduce(draft, clean(name), {})
         for row in rows[:MOST_ROWS]:
             if type(row) is dict and type(row.get("values")) is dict:
                 draft.at = draft.refused_at = None
@@ -116,6 +116,8 @@ def _by_device(draft: Draft, fields: Mapping[str, Any]) -> bool:
     return bool(fields)
 
 
+# A text below these is the name of what measures; a number is a value.
+SENSOR_NAMES = frozenset(("sensor", "sensor_name", "sensorName", "sensor_type", "sensorType"))
 OWN_KEYS = frozenset((*NAME_KEYS, *ROOM_KEYS, "from", "device", "node", "dev"))
 
 
@@ -141,7 +143,7 @@ def _list(draft: Draft, levels: list[str], rows: list[Any]) -> None:
         return
     device, sensor = split(levels)
     if 0 < len(rows) <= 8 and all(type(x) is int or type(x) is float for x in rows):
-        _said(draft, device, {})
+        introduce(draft, device, {})
         for place, value in enumerate(rows):
             draft.reading(device, f"{sensor}.{place}", value, units.guess(sensor, value))
         return
@@ -163,11 +165,11 @@ def _rows(draft: Draft, levels: list[str], envelope: dict[str, Any], rows: list[
                 if "id" in row or "device_id" in row
                 else None
             )
-            device = _said(draft, own, envelope) if own else _device(draft, levels, envelope)
+            device = introduce(draft, own, envelope) if own else _device(draft, levels, envelope)
             _typed_value(draft, device, sensor, row)
             continue
         own = next((clean(row[k]) for k in ROW_DEVICE_KEYS if type(row.get(k)) is str and row[k]), None)
-        device = _said(draft, own, {**envelope, **row}) if own else _device(draft, levels, envelope)
+        device = introduce(draft, own, {**envelope, **row}) if own else _device(draft, levels, envelope)
         leaves(draft, device, row, skip=OWN_KEYS | frozenset(ROW_DEVICE_KEYS))
     if len(rows) > MOST_ROWS:
         draft.dropped += len(rows) - MOST_ROWS
@@ -218,84 +220,4 @@ def _id(fields: Mapping[str, Any], levels: list[str], apart: str | None = None) 
 
 
 def _device(draft: Draft, levels: list[str], fields: Mapping[str, Any], apart: str | None = None) -> str:
-    return _said(draft, _id(fields, levels, apart) or device_of(levels), fields)
-
-
-def _said(draft: Draft, device: str, fields: Mapping[str, Any]) -> str:
-    """Say what an object tells about its device beside the values."""
-    known = draft.memory.devices.get(draft.memory.same.get(device, device))
-    if known is not None and known.info is not None and not fields:
-        return device
-    room = next((fields[k] for k in ROOM_KEYS if type(fields.get(k)) is str), None)
-    name = next((fields[k] for k in NAME_KEYS if type(fields.get(k)) is str), None)
-    model, maker = fields.get("model"), fields.get("manufacturer")
-    if known is None or known.info is None:
-        name = name or label_of(device)
-    return draft.device(
-        device,
-        ecosystem=draft.ecosystem,
-        name=name,
-        room=room,
-        model=text(model),
-        maker=text(maker),
-    )
-
-
-def liveness(draft: Draft, levels: list[str], said: Any) -> bool:
-    """Take a liveness word on a topic that is for it (`<device>/status` online); False where it is something else."""
-    last = levels[-1].lower()
-    if len(levels) < 2 or type(said) not in (str, bool):
-        return False
-    word = str(said).strip().lower().replace(" ", "")
-    if last in LIVENESS_LEVELS:
-        if word not in CLEARLY and not (last in PLAIN_LIVENESS and word in ("true", "false", "2", "1", "0")):
-            return False
-    elif word not in ("online", "offline") or last not in ("state", "bridge", "health", "stat"):
-        return False
-    state = presence(word)
-    if state is None:
-        return False
-    device = device_of(levels[:-1])
-    join_state(draft, device)
-    draft.alive(_said(draft, device, {}), state)
-    return True
-
-
-def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
-    """One plain value on a topic: the last level names the sensor, those before it the device."""
-    draft.ecosystem = draft.ecosystem or "plain"
-    if raw is None:
-        draft.says("meta", "It holds no value now (null).")
-        return
-    if liveness(draft, levels, raw):
-        return
-    device, sensor = split(levels)
-    name, _, index = sensor.rpartition("/")
-    name = name if name and index.isdigit() else sensor
-    what = role(name)
-    if what not in ("sensor", "event"):
-        draft.says("meta", f"“{sensor}” names an identity, a time or a label, not a reading.")
-        return
-    if type(raw) is str and (stamped := STAMPED.match(raw)):
-        _stamped(draft, device, sensor, stamped)
-        return
-    if type(raw) is str and DECIMAL_COMMA.match(raw):
-        draft.says("unreadable", "A number with a decimal comma: the sender should write a point.")
-        return
-    device, sensor = place_of(draft, levels, device, sensor)
-    unit = units.guess(name, raw)
-    if draft.reading(device, sensor, raw, unit, "event" if what == "event" else None):
-        known = draft.memory.devices.get(device)
-        if known is None or known.info is None:
-            draft.device(device, name=label_of(device))
-    elif type(raw) is str and len(raw) > 64:
-        draft.says("ignored", "A text of more than 64 characters is no reading.")
-
-
-def _stamped(draft: Draft, device: str, sensor: str, stamped: re.Match[str]) -> None:
-    draft.time(float(stamped[1]))
-    found = stamped[2][1:].split(":")
-    _said(draft, device, {})
-    for place, raw in enumerate(found):
-        name = sensor if len(found) == 1 else f"{sensor}.{place}"
-        draft.reading(device, name, raw, units.guess(sensor, raw))
+    return introduce(draft, _id(fields, levels, apart) or device_of(levels), fields)

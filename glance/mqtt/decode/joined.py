@@ -18,11 +18,11 @@ OF_A_DEVICE = frozenset(("state", "stat"))
 def place_of(draft: Draft, levels: list[str], device: str, sensor: str) -> tuple[str, str]:
     """(device, sensor) of a plain value; `lamp/state` is a sensor of the lamp once `lamp/brightness` shows that it is a device."""
     memory = draft.memory
-    whole = device_of(levels[:-1]) if len(levels) > 1 else ""
     if levels[-1].lower() not in OF_A_DEVICE:
         if (device, sensor) not in memory.series:
             join_state(draft, device)
         return device, sensor
+    whole = device_of(levels[:-1]) if len(levels) > 1 else device
     known = memory.devices.get(whole)
     if whole != device and (f"state of:{whole}" in memory.same or (known is not None and known.info is not None)):
         if draft.dry is None and (whole, levels[-1]) not in memory.series:

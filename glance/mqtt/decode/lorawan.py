@@ -5,6 +5,8 @@ Source: thethingsindustries.com/docs (MQTT server), chirpstack.io/docs (MQTT int
 
 from __future__ import annotations
 
+from typing import Any
+
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
@@ -20,6 +22,19 @@ def parts_of(levels: list[str]) -> tuple[str, str] | None:
     if len(levels) == 6 and levels[0] == "application" and levels[2] == "device" and levels[4] == "event":
         return clean(levels[3]), levels[5]
     return None
+
+
+def looks_like(message: dict[str, Any]) -> bool:
+    """Whether an object on any topic is an uplink of one of the two servers, passed on by somebody."""
+    if "uplink_message" in message:
+        return bool(fields(message.get("end_device_ids")))
+    return "object" in message and bool(fields(message.get("deviceInfo")))
+
+
+def device_in(message: dict[str, Any]) -> str:
+    """The device of such an uplink."""
+    ids, about = fields(message.get("end_device_ids")), fields(message.get("deviceInfo"))
+    return clean(text(ids.get("device_id")) or text(about.get("devEui")) or "lorawan")
 
 
 def read(draft: Draft, device: str, event: str) -> None:

@@ -24,6 +24,7 @@ from glance.mqtt.decode import (
     openwb,
     owntracks,
     rtl433,
+    scalars,
     shelly,
     tasmota,
     teslamate,
@@ -44,17 +45,18 @@ def anybody(levels: list[str]) -> Reader:
     if levels[0] == "glance" and len(levels) > 1:
         levels = levels[1:]
         return _own(levels)
+    streamed = ha_statestream.is_stream(levels)
 
     def read(draft: Draft) -> None:
         body = draft.message.body
-        if ha_statestream.is_stream(levels) and type(body.value) is not dict:
+        if streamed and type(body.value) is not dict:
             ha_statestream.read(draft, levels)
         elif body.form != "json":
             report = ecowitt.form_in(body.value) if "dateutc=" in body.value else None
             if report is not None:
                 ecowitt.read(draft, levels, report)
             else:
-                generic.read_scalar(draft, levels, body.value)
+                scalars.read_scalar(draft, levels, body.value)
         elif type(body.value) is dict and ecowitt.looks_like(body.value):
             ecowitt.read(draft, levels, body.value)
         else:

@@ -47,6 +47,7 @@ ZIGBEE = {
     "LinkQuality": "lqi", "Temperature": "°C", "Humidity": "%", "Pressure": "hPa", "Illuminance": None, "BatteryPercentage": "%",
     "BatteryVoltage": "V", "ActivePower": "W", "RMSVoltage": "V", "RMSCurrent": "A",
 }  # fmt: skip
+ZIGBEE_BINARY = frozenset(("Power", "Occupancy", "Water", "Fire", "CO"))
 NO_UNITS: dict[str, Any] = {}
 ZIGBEE_SKIP = frozenset(
     "Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch".split()
@@ -235,7 +236,7 @@ def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
         for key, raw in fields.items():
             if key in ZIGBEE_SKIP or "<" in key or "!" in key or key.startswith("ZoneStatusChange"):
                 continue
-            if key == "Power" and type(raw) is int:
+            if key in ZIGBEE_BINARY and type(raw) is int:
                 # 2 is the command "toggle" of a remote control.
                 if raw in (0, 1):
                     draft.reading(device, key, raw, None, "boolean")

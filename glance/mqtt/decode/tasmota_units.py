@@ -17,7 +17,7 @@ ENERGY = {
 UNITS = {
     "Humidity": "%", "Battery": "%", "Moisture": "%", "Illuminance": "lx", "Ambient": "lx", "Lux": "lx", "Distance": "cm",
     "CarbonDioxide": "ppm", "eCO2": "ppm", "CO2": "ppm", "CarbonMonoxide": "ppm", "TVOC": "ppb", "CCT": "K",
-    "CF1": "µg/m³", "CF2.5": "µg/m³", "CF10": "µg/m³", "Gas": "kΩ", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM10": "µg/m³",
+    "CF1": "µg/m³", "CF2.5": "µg/m³", "CF10": "µg/m³", "Gas": "kΩ", "aHumidity": "g/m³", "ChargePercent": "%", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM10": "µg/m³",
     "RSSI": "dBm", "Signal": "dBm", "Weight": "kg", "SoundLevel": "dB", "Noise": "dB", "CH2O": "ppb", "HCHO": "µg/m³",
     "Fertility": "µS/cm", "Firmness": None, "Dimmer": "%", "LinkQuality": "lqi", "BatteryPercentage": "%",
     "BatteryVoltage": "V", "Voltage": "V", "Current": "A", "Power": "W", "Frequency": "Hz", "Deg": "°",
@@ -25,7 +25,20 @@ UNITS = {
     "Power_curr": "W", "Power_cur": "W", "Total_in": "kWh", "Total_out": "kWh", "ActivePower": "W", "ApparentPower": "VA", "ReactivePower": "var", "UvLevel": None,
 }  # fmt: skip
 BY_TEMP_UNIT = frozenset(
-    ("Temperature", "DewPoint", "ObjTmp", "AmbTmp", "FeelsLike", "HeatIndex", "Temp", "TempTarget")
+    (
+        "Temperature",
+        "ProbeTemperature",
+        "ReferenceTemperature",
+        "DewPoint",
+        "ObjTmp",
+        "AmbTmp",
+        "OBJTMP",
+        "AMBTMP",
+        "FeelsLike",
+        "HeatIndex",
+        "Temp",
+        "TempTarget",
+    )
 )
 BY_PRESSURE_UNIT = frozenset(("Pressure", "SeaPressure"))
 BY_SPEED_UNIT = frozenset(("Speed", "WindSpeed", "Gust"))

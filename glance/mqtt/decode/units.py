@@ -11,7 +11,7 @@ SPELLINGS = {
     "f": "°F", "ºf": "°F", "℉": "°F", "degf": "°F", "deg f": "°F", "fahrenheit": "°F", "° f": "°F", "°f": "°F",
     "&deg;c": "°C", "&deg;f": "°F", "&deg;": "°",
     "kelvin": "K", "lux": "lx", "lx": "lx", "deg": "°", "degrees": "°", "degree": "°", "ohm": "Ω", "ohms": "Ω",
-    "percent": "%", "pct": "%", "kph": "km/h", "kmh": "km/h", "km_h": "km/h", "mi/h": "mph", "m_s": "m/s", "mps": "m/s",
+    "percent": "%", "pct": "%", "%rh": "%", "% rh": "%", "kph": "km/h", "kmh": "km/h", "km_h": "km/h", "mi/h": "mph", "m_s": "m/s", "mps": "m/s",
     "hpa": "hPa", "kpa": "kPa", "pa": "Pa", "mbar": "mbar", "kwh": "kWh", "wh": "Wh", "mwh": "MWh", "dbm": "dBm",
     "db": "dB", "ppm": "ppm", "ppb": "ppb", "ug/m3": "µg/m³", "ug/m³": "µg/m³", "µg/m3": "µg/m³", "mg/m3": "mg/m³",
     "m3": "m³", "m3/h": "m³/h", "m^3": "m³", "us/cm": "µS/cm", "µs/cm": "µS/cm", "inhg": "inHg", "mmhg": "mmHg",
@@ -27,8 +27,9 @@ WRITTEN = frozenset(
     "bar mbar psi inHg mmHg lx lux lm m cm mm km in ft mi m² cm² m³ m3 L l ml mL gal s sec secs second seconds min mins "
     "minute minutes h hour hours d day days ms µs dB dBm dBA ppm ppb ppt µg/m³ mg/m³ ug/m3 mg/m3 g/m³ km/h mph m/s kn kt "
     "knots mm/h in/h W/m² kW/m² Ω kΩ MΩ ohm g kg mg lb oz µS/cm uS/cm µT G L/min L/h m³/h l/min l/h rpm B kB KB MB GB "
-    "TB KiB MiB GiB bit/s kbit/s Mbit/s B/s kB/s MB/s bps kbps Mbps lqi mired pH IU Bq/m³ pCi/L €/kWh EUR/kWh Ct/kWh".split()
-) | {"° C", "° F"}
+    "TB KiB MiB GiB bit/s kbit/s Mbit/s B/s kB/s MB/s bps kbps Mbps lqi mired pH IU Bq/m³ pCi/L €/kWh EUR/kWh Ct/kWh "
+    "%RH %rH %rh varh kvarh VAh kVAh J kJ MJ GJ mg/L g/L mS/cm mL/min m³/s L/s NTU".split()
+) | {"° C", "° F", "% RH", "% rH"}
 
 SUFFIXES = (
     ("_c", "°C"), ("_f", "°F"), ("_k", "K"), ("_kpa", "kPa"), ("_hpa", "hPa"), ("_pa", "Pa"), ("_psi", "psi"),
@@ -88,7 +89,7 @@ def normal(unit: str | None) -> str | None:
     return SPELLINGS.get(text.lower(), text) if text not in WRITTEN or text in SPELLED else text
 
 
-SPELLED = {"ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "sec", "secs", "second", "seconds", "mins", "minute", "minutes", "hour", "hours", "day", "days"}  # fmt: skip
+SPELLED = {"ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "%RH", "%rH", "%rh", "% RH", "% rH", "sec", "secs", "second", "seconds", "mins", "minute", "minutes", "hour", "hours", "day", "days"}  # fmt: skip
 
 
 @lru_cache(maxsize=8192)

@@ -11,6 +11,9 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 PADDED = re.compile(r"[+-]?0[0-9]+\Z")
 NUMBER_THEN_UNIT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9.+-].{0,15})\Z")
 
+# A number written with a comma, which may be a decimal or a thousands mark; with a unit behind it or none.
+COMMA = re.compile(r"[+-]?(?:[0-9]+,[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+)(?:\s*[^\s0-9,.:;/-].{0,7})?\Z")
+
 # Words that say "there is no value now".
 NOTHING = frozenset(
     "nan +nan -nan null none nil unavailable unknown undefined undef - -- --- ? n/a n.a. #n/a inf -inf +inf infinity "

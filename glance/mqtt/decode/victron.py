@@ -21,10 +21,20 @@ UNITS = {
     "MaxChargeCurrent": "A", "MaxDischargeCurrent": "A", "MaxChargeVoltage": "V", "User": "kWh", "System": "kWh",
     "NrOfPhases": None, "BatteryVoltage": "V", "BatteryCurrent": "A", "StarterVoltage": "V", "Yaw": "°",
 }  # fmt: skip
+# Of names that are put together: MinCellVoltage, AcPowerSetpoint.
+ENDINGS = (
+    ("Voltage", "V"),
+    ("Current", "A"),
+    ("Power", "W"),
+    ("PowerSetpoint", "W"),
+    ("Temperature", "°C"),
+    ("Soc", "%"),
+    ("Energy", "kWh"),
+)
 COUNTERS = frozenset(("Forward", "Reverse", "User", "System"))
 SILENT_SERVICES = frozenset("settings logger platform modbusclient vebusdevice fronius shelly".split())
 SILENT_PATHS = ("Mgmt", "ProductId", "FirmwareVersion", "HardwareVersion", "DeviceInstance", "Serial", "Connected", "Devices", "Settings",
-                "UpdateIndex", "Timers", "Firmware", "AvailableAcLoads", "Links", "ServiceMapping", "AvailableBatteries")  # fmt: skip
+                "UpdateIndex", "Timers", "Firmware", "AvailableAcLoads", "Links", "ServiceMapping", "AvailableBatteries", "Position")  # fmt: skip
 
 
 def parts_of(levels: list[str]) -> tuple[str, list[str]] | None:
@@ -57,5 +67,10 @@ def read(draft: Draft, portal: str, rest: list[str]) -> None:
         return
     sensor = clean("/".join(rest))
     new = (portal, sensor) not in draft.memory.series
-    if draft.reading(portal, sensor, raw, UNITS.get(tail)) and new and tail in COUNTERS:
+    unit = UNITS[tail] if tail in UNITS else None if rest[2] == "Alarms" else _by_ending(tail)
+    if draft.reading(portal, sensor, raw, unit) and new and tail in COUNTERS:
         draft.sensors.append(SensorInfo(portal, sensor, device_class="energy", state_class="total_increasing"))
+
+
+def _by_ending(name: str) -> str | None:
+    return next((unit for ending, unit in ENDINGS if name.endswith(ending)), None)

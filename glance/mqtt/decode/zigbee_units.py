@@ -18,7 +18,7 @@ UNITS = {
     "external_temperature": "°C", "external_temperature_input": "°C", "eco_temperature": "°C", "comfort_temperature": "°C",
     "soil_temperature": "°C", "max_temperature": "°C", "min_temperature": "°C", "open_window_temperature": "°C",
     "humidity": "%", "soil_moisture": "%", "battery": "%", "position": "%", "tilt": "%", "pi_heating_demand": "%",
-    "valve_position": "%", "running_time_percent": "%", "humidity_max": "%", "humidity_min": "%",
+    "valve_position": "%", "valve_opening_degree": "%", "co": "ppm", "running_time_percent": "%", "humidity_max": "%", "humidity_min": "%",
     "pressure": "hPa", "linkquality": "lqi", "illuminance": "lx", "illuminance_lux": "lx", "color_temp": "mired",
     "color_temp_startup": "mired", "current": "A", "power": "W", "energy": "kWh", "produced_energy": "kWh",
     "power_apparent": "VA", "power_reactive": "var", "ac_frequency": "Hz", "frequency": "Hz",

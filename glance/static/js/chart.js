@@ -159,10 +159,16 @@ function grow(host, points) {
   if (!chart) return;
   if (!chart.values?.[0]?.isConnected) chart.values = host.parentElement.querySelectorAll('.legend .v');
   const values = chart.values, data = chart.plot.data;
+  let wider = false;
   points.forEach((point, i) => {
     if (!point || !data[i + 1]) return;
     const [t, v] = point, places = values[i]?.textContent.split('.')[1]?.length ?? 0;
     if (values[i]) values[i].textContent = grouped(v.toFixed(places));
+    const line = chart.series[i];
+    if (line?.low != null && (v < line.low || v > line.high)) {
+      Object.assign(line, { low: Math.min(v, line.low), high: Math.max(v, line.high) });
+      wider = true;
+    }
     // series take turns: the newest point of one may be older than that of another
     let at = data[0].length;
     while (at > 0 && data[0][at - 1] >= t) at--;
@@ -170,6 +176,7 @@ function grow(host, points) {
     if (at === 0 && data[0].length) return;
     data.forEach((column, k) => column.splice(at, 0, k === 0 ? t : k === i + 1 ? v : undefined));
   });
+  if (wider) extremes(host.parentElement, chart.series);
   // what a card sends anew is of its range; a range of the page's own has to let go by itself
   const first = chart.own ? data[0].at(-1) - RANGE_S[chart.range] : -Infinity;
   while (data[0].length > MOST || data[0][0] < first) data.forEach(column => column.shift());

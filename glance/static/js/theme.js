@@ -19,6 +19,7 @@ document.addEventListener('click', event => {
   event.preventDefault();
   const theme = button.value;
   const secure = location.protocol === 'https:' ? '; secure' : '';
-  document.cookie = `glance_theme=${theme}; path=/; max-age=34560000; samesite=lax${secure}`;
+  const home = root.dataset.root || '/';
+  document.cookie = `glance_theme=${theme}; path=${home}; max-age=34560000; samesite=lax${secure}`;
   show(button, theme);
 });

@@ -30,7 +30,7 @@ MOST_RAW = 100_000
 STEP_S = {"m": 60.0, "h": 3600.0, "d": DAY_S, "w": 7 * DAY_S}
 _SPAN = re.compile(r"^-(\d{1,6})([mhdw])$")
 # What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 SPAN: dict[str, Any] = {
     "from": {"type": "string", "description": "ISO 8601, Unix seconds, or -24h, -7d; a day ago where it is left out."},
     "to": {"type": "string", "description": "ISO 8601, Unix seconds, or -1h; now where it is left out."},

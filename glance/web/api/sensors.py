@@ -86,6 +86,22 @@ def merge_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
 
 
 @route(
+    "POST",
+    "/api/devices/<path:device_id>/sensors/<path:sensor>/separate",
+    scope="write",
+    tag=TAG,
+    summary="Undo counting a sensor for another",
+    answers={200: ("The sensor, by itself again.", schemas.ref("Sensor"))},
+)
+def separate_sensor(device_id: str, sensor: str) -> Any:
+    """The sensor has again what it sent before and while it counted for the other; named by its own device and name."""
+    rt = runtime()
+    parted = rt.devices.separate_sensor(rt.devices.merged_series(device_id, sensor))
+    rt.series.changed()
+    return shown(rt, parted, rt.clock())
+
+
+@route(
     "DELETE",
     "/api/devices/<path:device_id>/sensors/<path:sensor>",
     scope="write",

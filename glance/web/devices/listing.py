@@ -21,7 +21,8 @@ from glance.web.speech import span
 TEMPLATE = "_device.html"
 SENSORS_SHOWN = 6
 DEVICES_SHOWN = 40
-MOST_SHOWN = 400
+# a browser tells of each which version it has, in a header of at most 8 kB
+MOST_SHOWN = 300
 CENSUS_KEPT_S = 1.0
 UNPLACED = "unplaced"
 CHIPS: tuple[State, ...] = ("online", "stale", "asleep", "offline", "unknown", "removed")

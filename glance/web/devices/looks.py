@@ -87,7 +87,8 @@ class DeviceLook:
             self.more,
             [one.facts for one in self.sensors],
         )
-        return hashlib.blake2b(repr(told).encode("utf-8", "replace"), digest_size=5).hexdigest()
+        # short, since a browser names hundreds of them in one header
+        return hashlib.blake2b(repr(told).encode("utf-8", "replace"), digest_size=3).hexdigest()
 
 
 def key_of(device_id: str) -> str:
