@@ -163,8 +163,16 @@ def test_ctrl_c_while_it_still_loads_ends_it_without_a_trace(start: Start, tmp_p
     assert (process.returncode, out, errors) == (0, "", "")
 
 
-def test_every_thread_of_a_running_glance_has_a_name(server: Served) -> None:
+@pytest.fixture
+def bystanders() -> set[threading.Thread]:
+    """The threads that were there before what the test starts."""
+    return set(threading.enumerate())
+
+
+def test_every_thread_of_a_running_glance_has_a_name(bystanders: set[threading.Thread], server: Served) -> None:
     with Client(server.port) as client:
         assert client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").response()[0] == 200
-    nameless = [thread.name for thread in threading.enumerate() if re.match(r"Thread-\d|ThreadPool", thread.name)]
+    names = [thread.name for thread in threading.enumerate() if thread not in bystanders]
+    assert names
+    nameless = [name for name in names if re.match(r"Thread-\d|ThreadPool", name)]
     assert nameless == []

@@ -422,7 +422,11 @@ def test_a_name_that_is_none_keeps_no_reading_out(site: Site, wrong: dict[str, A
 
 
 def test_neither_a_word_nor_a_unit_in_a_csv_is_a_formula(site: Site) -> None:
-    row = {"device_id": "d", "sensor_type": "mode", "value": "=1+1", "unit": "@SUM(1)"}
-    site.post("/api/readings", row)
-    lines = site.get("/api/devices/d/sensors/mode/history.csv?raw=1").text.splitlines()
-    assert lines[1].split(",")[1:] == ["'=1+1", "'@SUM(1)"]
+    rows = [{"sensor_type": "mode", "value": "=1+1"}, {"sensor_type": "sum", "value": 1, "unit": "@SUM(1)"}]
+    assert site.post("/api/readings", {"device_id": "d", "readings": rows}).status_code == 200
+    cells = {
+        name: site.get(f"/api/devices/d/sensors/{name}/history.csv?raw=1").text.splitlines()[1].split(",")[1:]
+        for name in ("mode", "sum")
+    }
+    assert cells["mode"][0] == "'=1+1"
+    assert cells["sum"][1] == "'@SUM(1)"

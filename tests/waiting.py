@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(predicate: Callable[[], T], timeout_s: float = 5.0, every_s: float = 0.01) -> T:
+def until(predicate: Callable[[], T], timeout_s: float = 15.0, every_s: float = 0.01) -> T:
     """Return the first truthy value of `predicate`; AssertionError after `timeout_s` seconds."""
     pause = threading.Event()
     deadline = time.monotonic() + timeout_s
