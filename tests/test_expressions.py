@@ -137,7 +137,7 @@ def test_nothing_that_reaches_out_or_grows_is_possible(text: str) -> None:
     with pytest.raises(Invalid) as caught:
         expressions.render(text, NAMES)
     assert "0x" not in caught.value.sentence
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_params_are_not_changed_by_an_expression() -> None:
@@ -198,12 +198,12 @@ def test_optional_params_can_be_named_once_they_are_completed() -> None:
     }
 
 
-def test_a_compiled_expression_is_fast_the_second_time() -> None:
-    expressions.render("{{ params.count }}", NAMES)
-    began = time.perf_counter()
-    for _ in range(1000):
-        expressions.render("{{ params.count }}", NAMES)
-    assert time.perf_counter() - began < 0.5
+def test_an_expression_is_compiled_once() -> None:
+    expressions.render("{{ params.count }} of all", NAMES)
+    before = expressions._compiled.cache_info()
+    expressions.render("{{ params.count }} of all", NAMES)
+    after = expressions._compiled.cache_info()
+    assert (after.hits - before.hits, after.misses - before.misses) == (1, 0)
 
 
 @pytest.mark.parametrize(

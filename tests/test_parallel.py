@@ -46,7 +46,7 @@ def test_a_job_that_hangs_is_a_timeout_and_the_others_count() -> None:
 
     began = time.monotonic()
     outcomes = run_all([hang, lambda: "there"], began + 0.2)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     assert outcomes[1].value == "there"
     assert outcomes[0].error is not None
     assert outcomes[0].error.kind == "timeout"

@@ -285,7 +285,7 @@ def test_what_is_no_answer_is_a_fault_with_a_text(sandbox: Sandbox, code: str, k
 def test_code_that_does_not_end_is_ended(hasty: Sandbox, code: str) -> None:
     began = time.monotonic()
     assert ended(hasty, code) == "The code ran longer than 0.3 s and was stopped."
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10
     assert until(lambda: children(hasty.pid) == [])
 
 
@@ -351,7 +351,7 @@ def test_nothing_is_left_when_the_sandbox_closes_in_the_middle_of_a_run() -> Non
     began = time.monotonic()
     small.close()
     thread.join(5)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 3.5
     assert "ended without an answer" in sentences[0]
     until(lambda: not os.path.exists(f"/proc/{child}"))
     assert not os.path.exists(f"/proc/{zygote}")

