@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from glance.errors import FetchError, DataError, Unavailable
+from glance.errors import DataError, FetchError, Unavailable
 from glance.fetching import RAW_LIMIT
 from glance.freshness import next_run
 from glance.store import migrations

@@ -50,7 +50,7 @@ class Look:
         """Evaluate in the page."""
         return self.page.evaluate(script, argument)
 
-    def until(self, script: str, argument: Any = None, timeout_s: float = 5.0) -> Any:
+    def until(self, script: str, argument: Any = None, timeout_s: float = 15.0) -> Any:
         """Wait until the expression is true (the page's policy forbids the browser's own polling by eval)."""
         end = time.monotonic() + timeout_s
         while not (found := self.page.evaluate(script, argument)):
