@@ -29,6 +29,7 @@ class Settings:
     widgets: tuple[Path, ...] = ()
     mqtt_url: str = ""
     mqtt_topics: tuple[str, ...] = ("#",)
+    mqtt_decimal_comma: bool = False
     password: str = ""
     api_token: str = ""
     auth: str = "password"
@@ -76,6 +77,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         widgets=tuple(Path(part).expanduser() for part in env.text("WIDGETS", "").split(":") if part),
         mqtt_url=env.text("MQTT_URL", ""),
         mqtt_topics=tuple(part.strip() for part in env.text("MQTT_TOPICS", "#").split(",") if part.strip()),
+        mqtt_decimal_comma=env.switch("MQTT_DECIMAL_COMMA"),
         password=env.text("PASSWORD", ""),
         api_token=env.text("API_TOKEN", ""),
         auth=env.choice("AUTH", "password", ("password", "proxy", "none")),

@@ -15,14 +15,17 @@ from urllib.parse import urlsplit
 
 from glance.addresses import host_of, web_address
 from glance.errors import FetchError
+from glance.feed_limits import bounded
 from glance.plaintext import Plain, cut, plain, tidy
 
 TITLE_CHARS = 300
 SUMMARY_CHARS = 300
 MAX_ENTRIES = 500
 
-_HTML_START = re.compile(rb"^\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-_FEED_LINK = re.compile(r"<link\b[^>]*type\s*=\s*[\"']application/(?:rss\+xml|atom\+xml|feed\+json)[\"'][^>]*>", re.I)
+_HTML_START = re.compile(
+    rb"^\s*+(?:<!--(?:(?!-->).)*+-->\s*+)*+<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
+_FEED_LINK = re.compile(r"<link\b[^<>]*type\s*=\s*[\"']application/(?:rss\+xml|atom\+xml|feed\+json)[\"'][^<>]*>", re.I)
 _HREF = re.compile(r"href\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
 _PICTURE_PATH = re.compile(r"\.(png|jpe?g|gif|webp|avif)$", re.IGNORECASE)
 
@@ -61,7 +64,11 @@ def parse_feed(body: bytes, content_type: str, url: str) -> Feed:
 
     # a stream, never the bytes themselves: feedparser would take them for the name of a file to open
     parsed = feedparser.parse(
-        io.BytesIO(body), response_headers={"content-type": content_type, "content-location": url}, sanitize_html=False
+        io.BytesIO(bounded(body, content_type, host, MAX_ENTRIES)),
+        response_headers={"content-type": content_type, "content-location": url},
+        # addresses inside of HTML are made absolute below, where one is used at all
+        resolve_relative_uris=False,
+        sanitize_html=False,
     )
     if not parsed.get("version") and not parsed.entries:
         raise FetchError(_not_a_feed(head, url, host), kind="format")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,14 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from glance.addresses import web_address
 from glance.errors import FetchError
 from glance.plaintext import cut, plain, tidy
+from glance.worktime import OutOfTime, at_most
 
 MAX_PER_SERIES = 2000
+# Of one thread's own time. A rule that never comes true is searched for over 8000 years.
+MAX_WORK_S = 5.0
 
 # what icalendar and recurring_ical_events raise for text that makes no sense
 _LIBRARY_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, NotImplementedError)
 
 _FOLD = re.compile(rb"\r?\n[ \t]")
-_EVENT = re.compile(rb"^BEGIN:VEVENT\r?\n.*?^END:VEVENT\r?\n", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+_EVENT_BEGINS = re.compile(rb"^BEGIN:VEVENT\r?\n", re.MULTILINE | re.IGNORECASE)
+_EVENT_ENDS = re.compile(rb"^END:VEVENT\r?\n", re.MULTILINE | re.IGNORECASE)
 _BEGINS = re.compile(rb"^DTSTART[^:\n]*:(\d{8})", re.MULTILINE | re.IGNORECASE)
 _ENDS = re.compile(rb"^DTEND[^:\n]*:(\d{8})", re.MULTILINE | re.IGNORECASE)
 _UNTIL = re.compile(rb"^RRULE:[^\n]*UNTIL=(\d{8})", re.MULTILINE | re.IGNORECASE)
@@ -65,12 +68,16 @@ def parse_calendar(body: bytes, host: str, start: float, end: float, zone: ZoneI
     if not head[:15].upper().startswith(b"BEGIN:VCALENDAR"):
         what = "a web page" if head[:1] == b"<" else "something else" if head else "nothing"
         raise FetchError(f"{host} answered with {what} instead of a calendar (iCalendar).", kind="format")
-    with _reading, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _read(head, host, start, end, zone, deadline)
+    try:
+        with _reading, warnings.catch_warnings(), at_most(MAX_WORK_S, deadline):
+            warnings.simplefilter("ignore")
+            return _read(head, host, start, end, zone)
+    except OutOfTime as error:
+        sentence = f"The repetitions in the calendar of {host} take too long to work out, or it is too long altogether."
+        raise FetchError(sentence, kind="timeout") from error
 
 
-def _read(body: bytes, host: str, start: float, end: float, zone: ZoneInfo, deadline: float) -> Parsed:
+def _read(body: bytes, host: str, start: float, end: float, zone: ZoneInfo) -> Parsed:
     """Parse and expand, with the lock held."""
     # with recurring_ical_events 6 MB and 60 ms: only where a calendar is read
     import icalendar
@@ -91,7 +98,7 @@ def _read(body: bytes, host: str, start: float, end: float, zone: ZoneInfo, dead
         name = name or cut(tidy(str(calendar.get("X-WR-CALNAME") or calendar.get("NAME") or "")), 100)
         _calm(calendar)
         for series in _all_series(calendar, host):
-            events += _series(series, first, last, zone, deadline, host)
+            events += _series(series, first, last, zone)
     touching = (event for event in events if event.start < end and (event.end > start or event.start >= start))
     return Parsed(name, tuple(sorted(touching, key=lambda event: (event.start, not event.all_day, event.end))))
 
@@ -101,8 +108,7 @@ def _sifted(body: bytes, first: datetime, last: datetime) -> bytes:
     early, late = f"{first - timedelta(days=1):%Y%m%d}".encode(), f"{last + timedelta(days=1):%Y%m%d}".encode()
     ended = f"{first - timedelta(days=366):%Y%m%d}".encode()
 
-    def keep(match: re.Match[bytes]) -> bytes:
-        text = match.group(0)
+    def keep(text: bytes) -> bytes:
         until = _UNTIL.search(text)
         begins, ends = _BEGINS.search(text), _ENDS.search(text)
         if until and b"\nRDATE" not in text:
@@ -111,7 +117,16 @@ def _sifted(body: bytes, first: datetime, last: datetime) -> bytes:
             return text
         return text if begins.group(1) <= late and (ends or begins).group(1) >= early else b""
 
-    return _EVENT.sub(keep, _FOLD.sub(b"", body))
+    unfolded = _FOLD.sub(b"", body)
+    parts: list[bytes] = []
+    done = 0
+    while begins := _EVENT_BEGINS.search(unfolded, done):
+        ends = _EVENT_ENDS.search(unfolded, begins.end())
+        if ends is None:
+            break
+        parts += [unfolded[done : begins.start()], keep(unfolded[begins.start() : ends.end()])]
+        done = ends.end()
+    return b"".join([*parts, unfolded[done:]])
 
 
 def _calm(calendar: Any) -> None:
@@ -153,15 +168,11 @@ def _all_series(calendar: Any, host: str) -> list[Any]:
     return found
 
 
-def _series(series: Any, first: datetime, last: datetime, zone: ZoneInfo, deadline: float, host: str) -> list[Event]:
+def _series(series: Any, first: datetime, last: datetime, zone: ZoneInfo) -> list[Event]:
     """The occurrences of one series; a series that cannot be worked out is left out."""
     found: list[Event] = []
     try:
         for occurrence in series.between(first, last):
-            if time.monotonic() > deadline:
-                raise FetchError(
-                    f"The repetitions in the calendar of {host} take too long to work out.", kind="timeout"
-                )
             event = _event(occurrence.as_component(False), zone)
             if event is not None:
                 found.append(event)

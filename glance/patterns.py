@@ -16,6 +16,8 @@ from typing import Any
 # About a third of a second on a Raspberry Pi.
 MOST_WAYS = 10_000_000
 _SHORT_TEXT = 60
+_SINGLE = ("LITERAL", "NOT_LITERAL", "IN", "ANY")
+_CATEGORIES = {"DIGIT": re.compile(r"\d"), "SPACE": re.compile(r"\s"), "WORD": re.compile(r"\w")}
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 
 
@@ -66,9 +68,56 @@ def _repeat(least: int, most: int, part: Any, length: int) -> float:
     times = min(int(most), length) if shortest else int(most)
     if inner <= 1 and shortest == longest:
         return float(max(1, min(int(most), length) - int(least) + 1))
+    if _is_parted(part):
+        return float(length + 1)
     if most is _parser.MAXREPEAT and (inner > 1 or not shortest):
         return math.inf
     return _product([max(1, times - int(least) + 1), _power(inner, times)])
+
+
+def _is_parted(part: Any) -> bool:
+    """True where a character that is nowhere else in the part begins or ends it, as in (/[a-z]+)*: a text falls apart in one way.
+
+    What is between may vary in one place only, else one piece could be matched in several ways.
+    """
+    while len(part) == 1 and str(part[0][0]) == "SUBPATTERN":
+        part = part[0][1][-1]
+    if len(part) < 2:
+        return False
+    nodes = [
+        (details[2][0] if str(kind) in _REPEATS and len(details[2]) == 1 else (kind, details)) for kind, details in part
+    ]
+    if sum(str(kind) in _REPEATS for kind, _ in part) > 1 or any(str(kind) not in _SINGLE for kind, _ in nodes):
+        return False
+    return any(
+        str(part[at][0]) not in _REPEATS and signs and not any(_takes(node, sign) for node in others for sign in signs)
+        for at, signs, others in ((0, _signs(nodes[0]), nodes[1:]), (-1, _signs(nodes[-1]), nodes[:-1]))
+    )
+
+
+def _signs(node: Any) -> list[str]:
+    """The characters that a node stands for where they are written one by one, else none; none of them is a letter, which may have cases."""
+    kind, details = node
+    listed = [node] if str(kind) == "LITERAL" else details if str(kind) == "IN" else []
+    if not all(str(name) == "LITERAL" and not chr(each).isalpha() for name, each in listed):
+        return []
+    return [chr(each) for _, each in listed]
+
+
+def _takes(node: Any, sign: str) -> bool:
+    """Whether a node of one character can match this one."""
+    kind, details = str(node[0]), node[1]
+    if kind == "LITERAL":
+        return chr(details) == sign
+    if kind == "RANGE":
+        return bool(details[0] <= ord(sign) <= details[1])
+    if kind == "CATEGORY":
+        found = _CATEGORIES[str(details).rpartition("_")[2]].match(sign) is not None
+        return found != ("_NOT_" in str(details))
+    if kind == "IN":
+        negated = str(details[0][0]) == "NEGATE"
+        return any(_takes(each, sign) for each in details[negated:]) != negated
+    return kind != "NOT_LITERAL" or chr(details) != sign
 
 
 def _differ(parts: Any) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from glance import guard, schemas
+from glance import guard, schemas, styles
 from glance.definition import Definition, ManifestFault, build
 from glance.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from glance.folders import Broken, Check, Folders, broken_by, sentence_of
@@ -107,6 +107,9 @@ class Registry:
                 raise Invalid("The manifest does not fit.", [FieldError(*endless)])
         if "template" not in definition.manifest:
             raise Invalid("The manifest does not fit.", [FieldError("template", "is missing")])
+        unfit = styles.fault(definition.style or "")
+        if unfit:
+            raise Invalid("The manifest does not fit.", [FieldError("style", unfit)])
         fault = self._folders.template_fault(definition)
         if fault:
             raise Invalid("The manifest does not fit.", [FieldError("template", str(fault))])

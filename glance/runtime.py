@@ -129,7 +129,7 @@ class Runtime:
         self.ingest = Ingest(
             db=self.db,
             hub=self.hub,
-            decoder=Decoder(),
+            decoder=Decoder(decimal_comma=settings.mqtt_decimal_comma),
             keeping=Keeping(settings.raw_days, settings.rollup_days, settings.max_mb * 1_000_000),
             clock=clock,
         )
@@ -169,6 +169,7 @@ class Runtime:
         )
         self.ingest.acknowledge = client.acknowledge
         self.ingest.redeliver = client.redeliver
+        self.ingest.ask_retained = client.ask_retained
         return client
 
     def start(self) -> None:

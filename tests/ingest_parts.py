@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ class Native:
 
     def due(self, now: float) -> Outcome | None:
         return None
+
+    def carry_on(self, on: Mapping[tuple[str, str], float]) -> None:
+        self.on = dict(on)
 
     def snapshot(self) -> str:
         return self.learned

@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from glance.broker import EmbeddedBroker
-from glance.broker.packets import Malformed, matches, split
+from glance.broker.packets import LARGEST, Malformed, matches, split
 from tests.mosquitto import Publisher, end
 from tests.waiting import until
 
@@ -154,6 +154,30 @@ def test_nonsense_ends_only_its_own_connection(broker: EmbeddedBroker, nonsense:
     with Publisher(broker.port) as publisher:
         publisher.send("a", "1")
         publisher.wait()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_message_that_is_too_large_ends_the_connection_and_the_limit_is_told(
+    broker: EmbeddedBroker, version: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits: list[int | None] = []
+    ends: list[int] = []
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="camera", protocol=version)
+    client.on_connect = lambda _c, _d, _f, _r, told: limits.append(getattr(told, "MaximumPacketSize", None))
+    client.on_disconnect = lambda _c, _d, _f, reason, _p: ends.append(reason.value)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    until(lambda: limits)
+    assert limits[0] == (LARGEST if version == paho.MQTTv5 else None)
+    client.publish("camera/jpeg", b"x" * (2 << 20))
+    assert until(lambda: ends)
+    client.loop_stop()
+    assert until(lambda: "'camera' sent the embedded broker a message of 2048 kB" in caplog.text)
+    assert "at most 1024 kB" in caplog.text
+    with Listener(broker.port, five("#")) as listener, Publisher(broker.port) as publisher:
+        publisher.send("a", "1")
+        publisher.wait()
+        assert until(lambda: listener.heard)
 
 
 @pytest.mark.parametrize(("version", "code"), [(3, 1), (6, 0x84)])

@@ -28,6 +28,8 @@ NESTED = "{% set ns = namespace(l=['x']) %}{% for i in range(60) %}{% set ns.l =
         "1 < 2 &amp; &lt;b&gt;",
         '<img src="/images/x" alt=""><br><br/>',
         '<a href="https://example.org" target="_blank" rel="noreferrer">x</a>',
+        '<a href="/d/home?x=a:b#c">x</a><a href="mailto:a@example.org">x</a><a href="tel:1">x</a><a href>x</a>',
+        '<img src="data:image/png;base64,AA==" alt="">',
     ],
 )
 def test_plain_markup_may_be_shown(markup: str) -> None:
@@ -43,6 +45,12 @@ def test_plain_markup_may_be_shown(markup: str) -> None:
         "<p data-hx-post=x>",
         "<p hx-on::load=x>",
         "<p onclick=x>",
+        "<a href=javascript:x>x</a>",
+        "<a href=' java&#9;script&colon;x'>x</a>",
+        "<a href=vbscript:x>x</a>",
+        "<a href='data:text/html,x'>x</a>",
+        "<img src=//example.org/x>",
+        "<img src='https://example.org/x'>",
         "<p style=x>",
         "<button form=act formaction=/widgets/1/remove>Press</button>",
         "<iframe src=/settings></iframe>",

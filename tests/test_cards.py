@@ -431,9 +431,18 @@ def test_a_state_band_joins_what_is_the_same_and_leaves_gaps(renderer: CardRende
     points = [[0, 0], [10, 1], [20, 1], [30, 2], [40, None], [50, 1], [100, 0]]
     drawn = draw(renderer, "{{ state_band(data, [{'op': '=', 'value': 2, 'status': 'bad'}], 'Door') }}", points)
     assert re.findall(r'<rect class="([^"]*)" x="([^"]*)" width="([^"]*)"', drawn) == [
+        ("no-data", "40%", "10%"),
         ("is-on", "10%", "20%"),
         ("is-bad", "30%", "10%"),
         ("is-on", "50%", "50%"),
     ]
-    assert 'aria-label="Door, on 80\u00a0% of the time"' in drawn
+    assert 'aria-label="Door, on 89\u00a0% of the time"' in drawn
     assert "rect" not in draw(renderer, "{{ state_band(none) }}")
+
+
+def test_a_state_band_draws_the_time_before_the_first_value_as_no_data_and_not_as_off(renderer: CardRenderer) -> None:
+    for points in ([[50, 0], [75, 1], [100, 1]], [[50, "closed"], [75, "open"], [100, "open"]]):
+        drawn = draw(renderer, "{{ state_band(data, none, 'Door', 0, 100) }}", points)
+        holes = re.findall(r'<rect class="no-data" x="([^"]*)" width="([^"]*)" height="[0-9]+"><title>no data', drawn)
+        assert holes == [("0%", "50%")]
+    assert "no-data" not in draw(renderer, "{{ state_band(data) }}", [[0, 0], [1, 1]])

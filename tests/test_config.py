@@ -19,6 +19,7 @@ from glance.errors import SettingError
         ("GLANCE_PORT", "²"),
         ("GLANCE_AUTH", "maybe"),
         ("GLANCE_AUTH_NONE_OK", "maybe"),
+        ("GLANCE_MQTT_DECIMAL_COMMA", "maybe"),
         ("GLANCE_TRUSTED_PROXIES", "10.0.0.0/8, nginx"),
         ("GLANCE_WIDGETS", "/nowhere/at/all"),
         ("GLANCE_RAW_DAYS", "0"),

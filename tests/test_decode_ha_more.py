@@ -309,3 +309,22 @@ def test_what_goes_off_by_itself_is_stored_and_live_pages_hear_of_it(tmp_path: P
     finally:
         ingest.stop()
         database.close()
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{ value | float + states('sensor.offset') | float }}", "asks for other entities"),
+        ("{{ state_attr('sun.sun', 'elevation') }}", "asks for other entities"),
+        ("{% for x in value %}{{ x }}{% endfor %}", "is not understood"),
+        ("{{ value }}" + " " * 2000 + "{{ value }}", "is longer than 1024 characters"),
+    ],
+)
+def test_why_a_template_is_not_followed_is_told_beside_the_raw_value(template: str, why: str) -> None:
+    decoder = Decoder(UTC)
+    config = {"state_topic": "shed/t", "name": "T", "unique_id": "t", "value_template": template}
+    say(decoder, "homeassistant/sensor/shed/t/config", config, retained=True)
+    outcome = say(decoder, "shed/t", "21.5")
+    assert [reading.value for reading in outcome.readings] == [21.5]
+    assert f"the declared template {why}" in outcome.sentence
+    assert f"its template {why}" in say(decoder, "shed/t", {"a": 1}).sentence

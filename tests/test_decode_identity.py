@@ -6,8 +6,10 @@ import json
 from datetime import UTC
 from typing import Any
 
+import pytest
+
 from glance.mqtt.decode import Decoder
-from glance.mqtt.readings import Liveness, Outcome
+from glance.mqtt.readings import Liveness, Outcome, Removed
 from tests.decode_corpus import ARRIVED_AT, lines
 
 NOW = ARRIVED_AT
@@ -64,6 +66,32 @@ def test_a_name_that_another_zigbee_device_takes_over_is_another_series() -> Non
     say(decoder, "zigbee2mqtt/bridge/devices", bridge_devices("keller") + bridge_devices("flur", "0x2"), retained=True)
     assert say(decoder, "zigbee2mqtt/flur", {"temperature": 71}).readings[0].device == "0x2"
     assert say(decoder, "zigbee2mqtt/keller", {"temperature": 71}).readings[0].device == first.device
+
+
+def group(number: int, name: str) -> dict[str, Any]:
+    return {"id": number, "friendly_name": name, "members": [{"ieee_address": IEEE, "endpoint": 1}], "scenes": []}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_zigbee_group_that_is_taken_away_is_removed_and_comes_back_when_it_is_made_again(restarted: bool) -> None:
+    decoder = Decoder(UTC)
+    say(decoder, "zigbee2mqtt/bridge/groups", [group(1, "upstairs"), group(2, "garden")], retained=True)
+    assert say(decoder, "zigbee2mqtt/garden", {"state": "ON"}).readings[0].device == "garden"
+    if restarted:
+        kept, decoder = decoder.snapshot(), Decoder(UTC)
+        decoder.remember(kept)
+    gone = say(decoder, "zigbee2mqtt/bridge/groups", [group(1, "upstairs")], retained=True)
+    assert gone.removed == (Removed("garden", None),)
+    assert say(decoder, "zigbee2mqtt/bridge/groups", [group(1, "upstairs")], retained=True).removed == ()
+    back = say(decoder, "zigbee2mqtt/bridge/groups", [group(1, "upstairs"), group(2, "garden")], retained=True)
+    assert [(info.device, info.model) for info in back.devices] == [("garden", "Group")]
+
+
+def test_taking_the_last_zigbee_group_away_leaves_the_devices_of_the_bridge() -> None:
+    decoder = Decoder(UTC)
+    say(decoder, "zigbee2mqtt/bridge/devices", bridge_devices("trv"), retained=True)
+    say(decoder, "zigbee2mqtt/bridge/groups", [group(1, "upstairs")], retained=True)
+    assert say(decoder, "zigbee2mqtt/bridge/groups", [], retained=True).removed == (Removed("upstairs", None),)
 
 
 def test_a_zigbee_declaration_decides_unit_words_and_what_is_never_published() -> None:
@@ -224,3 +252,17 @@ def test_json_without_a_reading_makes_no_device() -> None:
         assert say(decoder, "app/status_page", nothing).devices == ()
     said = say(decoder, "app/status_page", {"temperature": 20})
     assert [info.device for info in said.devices] == [said.readings[0].device]
+
+
+def test_what_homie_takes_back_is_gone_and_comes_back_described() -> None:
+    decoder = Decoder(UTC)
+    say(decoder, "homie/esp/$state", "ready")
+    say(decoder, "homie/esp/climate/temperature", "21.5")
+    gone = say(decoder, "homie/esp/climate/temperature", "")
+    assert (gone.verdict, gone.removed) == ("removal", (Removed("esp", "climate/temperature"),))
+    gone = say(decoder, "homie/esp/$state", "")
+    assert (gone.verdict, gone.removed) == ("removal", (Removed("esp", None),))
+    assert say(decoder, "homie/esp/$name", "").removed == ()
+    back = say(decoder, "homie/esp/climate/temperature", "20")
+    assert [info.device for info in back.devices] == ["esp"]
+    assert say(decoder, "lab/x/value", "").verdict == "meta"

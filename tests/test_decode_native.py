@@ -98,6 +98,23 @@ def test_a_device_needs_a_name_that_can_be_shown(device: Any) -> None:
     assert "device_id" in faults({"device_id": device, "sensor_type": "a", "value": 1})
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"device_id": "a\u200db", "sensor_type": "t", "value": 1}, "device_id"),
+        ({"device_id": "g", "sensor_type": "a\u200db", "value": 1}, "sensor_type"),
+        ({"device_id": "g", "sensor_type": "t", "value": "a\u200db"}, "value"),
+    ],
+)
+def test_a_character_that_nobody_sees_is_named(body: Any, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_body(body, now=NOW, oldest_s=7 * 86_400)
+    (fault,) = refused.value.errors
+    assert (fault.field, fault.message) == (field, "holds a character that cannot be seen (U+200D); leave it out.")
+    outcome = Decoder(UTC).message("glance/x", json.dumps(body).encode(), retained=False, arrived_at=NOW)
+    assert (outcome.verdict, "U+200D" in outcome.sentence) == ("invalid", True)
+
+
 def test_a_fault_of_the_whole_body_is_said_once() -> None:
     assert set(faults({"readings": [{"sensor_type": "a", "value": 1}] * 5})) == {"device_id"}
 

@@ -48,6 +48,35 @@ def test_codes_moments_and_addresses_are_no_values(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("21,5", 21.5, None),
+        ("-3,25 °C", -3.25, "°C"),
+        ("1.234,5", 1234.5, None),
+        ("1,234", 1.234, None),
+        ("21.5", 21.5, None),
+    ],
+)
+def test_a_decimal_comma_counts_where_the_owner_says_so(text: str, value: float, unit: str | None) -> None:
+    decoder = Decoder(UTC, decimal_comma=True)
+    (plain,) = say(decoder, "lab/node/x", text).readings
+    (inside,) = say(decoder, "lab/other", {"x": text}).readings
+    assert (plain.value, plain.unit, inside.value) == (value, unit, value)
+
+
+@pytest.mark.parametrize("text", ["21,5", "1.234,5", "1,234.5"])
+def test_a_number_with_a_comma_is_refused_otherwise_and_told_how_to_allow_it(text: str) -> None:
+    outcome = say(Decoder(UTC), "lab/node/x", text)
+    assert outcome.readings == ()
+    assert say(Decoder(UTC), "lab/other", {"x": text}).readings == ()
+    assert "GLANCE_MQTT_DECIMAL_COMMA" in outcome.sentence
+
+
+def test_an_english_thousands_mark_is_no_number_with_a_decimal_comma() -> None:
+    assert say(Decoder(UTC, decimal_comma=True), "lab/node/x", "1,234.5").readings == ()
+
+
+@pytest.mark.parametrize(
     "text", ["nan", "NaN", "unavailable", "Unknown", "None", "null", "-", "--", "n/a", "", " ", "inf", "-Infinity"]
 )
 def test_words_for_nothing_are_no_value(text: str) -> None:

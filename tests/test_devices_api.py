@@ -11,6 +11,7 @@ import pytest
 from tests.api_site import NUMBER, Site, fields, problem
 
 LINE = NUMBER.replace("name: Number", "name: Line chart").replace("shape: value", "shape: points")
+GAUGE = f"{NUMBER}    min: {{type: number, default: 0}}\n    max: {{type: number, default: 100}}\n"
 DAY_S = 86_400.0
 
 
@@ -19,6 +20,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path)
     made.add_folder("line-chart", LINE)
     made.add_folder("stat", NUMBER)
+    made.add_folder("gauge", GAUGE)
     with made:
         yield made
 
@@ -317,6 +319,35 @@ def test_a_widget_of_a_sensor_shows_history_from_before_it_existed(site: Site) -
         "unit": "°C",
     }
     assert [sample["id"] for sample in samples] == sorted(sample["id"] for sample in samples)
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "expected"),
+    [
+        ((3, 55), "%", (0, 100)),
+        ((19, 23), "°C", (0, 40)),
+        ((-14, 23), "°C", (-15, 40)),
+        ((20, 1234), "W", (0, 1500)),
+        ((-900, 2100), "W", (-1000, 2500)),
+        ((228, 236), "V", (200, 260)),
+        ((2.9, 3.1), "V", (0, 4)),
+        ((0.02, 0.31), "A", (0, 0.4)),
+        ((420, 650), "ppm", (400, 2000)),
+    ],
+)
+def test_a_gauge_spans_what_its_sensor_can_be(
+    site: Site, values: tuple[float, ...], unit: str, expected: tuple[float, float]
+) -> None:
+    history(site, "d", "reading", *values, unit=unit)
+    widget = track(site, "d", sensor_variable="reading", widget_type="gauge").json
+    assert (widget["params"]["min"], widget["params"]["max"]) == expected
+
+
+def test_a_gauge_of_a_sensor_of_which_nothing_is_known_keeps_its_usual_span(site: Site) -> None:
+    send(site, "d", reading=0)
+    made = track(site, "d", sensor_variable="reading", widget_type="gauge")
+    assert (made.json["params"]["min"], made.json["params"]["max"]) == (0, 100)
+    assert "max" not in track(site, "d", sensor_variable="reading", widget_type="stat").json["params"]
 
 
 def test_without_a_sensor_variable_nothing_is_made(site: Site) -> None:

@@ -357,6 +357,16 @@ def test_the_broker_is_named_in_the_popover(pages: Pages) -> None:
     assert 'href="/devices" aria-label="Devices"' in pages.get("/settings/look").text
 
 
+def test_the_chosen_sensor_leads_to_its_form_from_above_the_list(pages: Pages) -> None:
+    for name in ("humidity", "temperature"):
+        pages.hear("shed/climate", {"device_id": "shed", "sensor_type": name, "value": 20.0})
+    text = pages.get("/devices/shed?sensor=temperature").text
+    head = text.split('id="ss-h"')[1].split("<table")[0]
+    assert 'href="#edit"' in head
+    assert "Change Temperature" in head
+    assert 'id="edit"' in text
+
+
 def test_a_counter_shows_its_use_and_a_switch_its_stretches(pages: Pages) -> None:
     pages.hear("tele/plug/SENSOR", {"ENERGY": {"Total": 10.0}})
     pages.hear("tele/plug/SENSOR", {"ENERGY": {"Total": 12.5}})

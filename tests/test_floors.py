@@ -12,11 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up; the longest prefix decides. Modules of one package may import each other unless it is in APART.
 STOREYS = (
-    ("glance", "glance.errors", "glance.patterns"),
-    ("glance.config", "glance.model", "glance.schema_work"),
+    ("glance", "glance.errors", "glance.patterns", "glance.styles", "glance.worktime"),
+    ("glance.config", "glance.feed_limits", "glance.model", "glance.schema_work", "glance.sensor_words"),
     (
         "glance.addresses", "glance.allocator", "glance.environment", "glance.fields", "glance.formats", "glance.http_form", "glance.icons", "glance.limits",
-        "glance.logs", "glance.mqtt", "glance.mqtt.readings", "glance.parallel", "glance.passwords", "glance.plaintext", "glance.schemas", "glance.uptime",
+        "glance.logs", "glance.mqtt", "glance.mqtt.readings", "glance.parallel", "glance.passwords", "glance.plaintext", "glance.schemas", "glance.sensor_names",
+        "glance.uptime",
     ),
     ("glance.expressions", "glance.formulas", "glance.freshness", "glance.guard", "glance.params", "glance.shapes"),
     ("glance.definition", "glance.feeds", "glance.moments", "glance.mqtt.decode", "glance.occurrences", "glance.outbound", "glance.sandbox"),

@@ -726,6 +726,86 @@ def test_ten_thousand_topics_in_a_minute_are_bounded_and_said(site: Site) -> Non
     assert site.devices.find("later", "s")
 
 
+def kept(site: Site, devices: int) -> None:
+    """What a broker keeps of so many devices, each with a word about itself the first time."""
+    first = not site.devices.all()
+    for number in range(devices):
+        about = (DeviceInfo(f"k{number}", name=f"Kept {number}"),) if first else ()
+        sensor = (SensorInfo(f"k{number}", "s", unit="V", name="Voltage"),) if first else ()
+        site.put(reading(f"k{number}", "s", float(number), retained=True), devices=about, sensors=sensor)
+
+
+def test_a_thousand_devices_that_the_broker_keeps_are_all_there_within_a_minute(site: Site) -> None:
+    asked: list[float] = []
+    site.ingest.ask_retained = lambda: asked.append(site.clock())
+    site.ingest.connected(1, False, False)
+    kept(site, 1000)
+    assert len(site.devices.all()) == 600
+    assert "are asked for again as soon as there is room" in str(site.devices.flood)
+    for _ in range(60):
+        site.clock.forward(1)
+        before = len(asked)
+        site.ingest.settle()
+        if len(asked) > before:
+            kept(site, 1000)
+    assert len(site.devices.all()) == 1000
+    assert len(asked) <= 3
+    # one that came later is described like the first ones, though that was said only once
+    assert site.devices.get("k999").title == "Kept 999"
+    assert site.devices.sensor("k999", "s").unit == "V"
+    site.clock.forward(20)
+    site.ingest.settle()
+    assert site.devices.flood is None
+
+
+def test_what_the_broker_keeps_is_not_asked_for_while_devices_keep_coming(site: Site) -> None:
+    asked: list[float] = []
+    site.ingest.ask_retained = lambda: asked.append(site.clock())
+    for second in range(120):
+        for number in range(100):
+            site.put(reading(f"r{second}-{number}", "s", 1.0))
+        site.ingest.settle()
+        site.clock.forward(1)
+    # 600 at once and ten a second from then on, whatever comes
+    assert len(site.devices.all()) <= 600 + 120 * 10
+    assert asked == []
+    assert "More than 600 new devices" in str(site.devices.flood)
+
+
+def test_a_new_device_does_not_wait_out_the_minute_after_many(site: Site) -> None:
+    kept(site, 700)
+    site.clock.forward(1)
+    site.put(reading("live", "s", 1.0))
+    assert site.devices.find("live", "s") is not None
+
+
+def test_what_is_declared_is_a_home_and_no_flood(site: Site) -> None:
+    site.ingest.set_limits(Limits(devices=900))
+    for number in range(1000):
+        said = DeviceInfo(f"d{number}", name="D"), SensorInfo(f"d{number}", "s", unit="V")
+        outcome = Outcome(devices=said[:1], sensors=said[1:], verdict="declaration")
+        site.decoder.outcomes["bridge"] = outcome
+        site.ingest.deliver(Delivery("bridge", b"", True))
+    assert len(site.devices.all()) == 900
+    assert "There are 900 devices already" in str(site.devices.flood)
+
+
+def test_what_the_broker_sends_once_more_is_no_newer_than_what_came_meanwhile(site: Site) -> None:
+    site.ingest.connected(1, False, False)
+    site.put(reading("d", "s", 1.0, retained=True))
+    site.clock.forward(20)
+    site.put(reading("d", "s", 2.0))
+    site.ingest.set_limits(Limits(new_devices=1))
+    for name in ("x", "y"):
+        site.put(reading(name, "s", 1.0, retained=True))
+    site.clock.forward(60)
+    site.ingest.settle()
+    site.put(reading("d", "s", 1.0, retained=True))
+    latest = site.samples.latest(site.series())
+    assert latest is not None
+    assert latest.value == 2.0
+
+
 def test_a_flood_of_devices_that_describe_themselves_counts_each_reading_once(site: Site) -> None:
     site.ingest.set_limits(Limits(devices=1))
     for number in range(3):

@@ -241,3 +241,4 @@ def test_a_tab_says_how_many_cards_of_another_dashboard_failed(site: Site, clien
     site.push(site.tallies(1, dashboard="third")[0], 1)
     until(lambda: '1<span class="vh"> failing</span>' in client.get("/d/home").text or None)
     assert "failing" not in client.get("/d/lab").text.split("</nav>")[0]
+    assert '1<span class="vh"> failing</span>' in client.get("/gallery").text.split("</nav>")[0]

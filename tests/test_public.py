@@ -48,15 +48,27 @@ data_schema: {type: object}
 <details><summary>More</summary><p>Inside</p></details>
 """,
 }
+FIELD = {
+    "widget.yaml": """\
+name: Field
+description: Nothing but a control
+category: test
+source: {kind: static}
+""",
+    "card.html": """\
+<form method="get" action="https://example.org/"><input name="q"><button>Search</button></form>
+""",
+}
 
 
 class Shared(Site):
     """A served Glance with a password and a dashboard that is public at /p/guests; another one is not."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        (folder / "widgets" / "chatty").mkdir(parents=True)
-        for name, text in CHATTY.items():
-            (folder / "widgets" / "chatty" / name).write_text(text, encoding="utf-8")
+        for slug, files in {"chatty": CHATTY, "field": FIELD}.items():
+            (folder / "widgets" / slug).mkdir(parents=True)
+            for name, text in files.items():
+                (folder / "widgets" / slug / name).write_text(text, encoding="utf-8")
         super().__init__(folder, auth="password", password=PASSWORD, **settings)
 
     def share(self, address: str = "guests", slug: str = "home") -> None:
@@ -279,6 +291,14 @@ def test_why_a_source_fails_is_not_for_guests(tmp_path: Path) -> None:
     assert "private/path" not in text
 
 
+def test_a_card_that_was_all_controls_says_that_it_is_not_for_guests(site: Shared) -> None:
+    site.add("field", "Find")
+    site.share()
+    page = site.guest().get("/p/guests").text
+    assert "Find" in page
+    assert page.count("Nothing here for guests") == 1
+
+
 def test_pictures_of_other_dashboards_and_usual_picture_addresses_are_closed(site: Shared, chatty: Widget) -> None:
     guest = site.guest()
     guest.get("/p/guests")
@@ -427,6 +447,7 @@ def test_taking_it_back_closes_open_pages_at_once(site: Shared, tally: Widget, e
     assert heard(client)
     end(site)
     assert closed_with(client) == 4403
+    assert client.close_message == "This page is no longer shared."
     guest = site.guest()
     assert guest.get("/p/guests").status_code == 404
     assert guest.get("/p/guests/fragments").status_code == 404

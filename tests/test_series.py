@@ -85,7 +85,7 @@ def test_lines_of_the_same_name_are_told_apart_by_their_devices(home: Home) -> N
     widget = home.runtime.placing.add(
         "home", "line-chart", "Rooms", {"data_source": {"kind": "series", "series": series}}
     )
-    assert [line["label"] for line in home.view(widget).data["series"]] == ["attic", "cellar", "humidity"]
+    assert [line["label"] for line in home.view(widget).data["series"]] == ["attic", "cellar", "Humidity"]
 
 
 def test_a_line_whose_device_is_away_says_so_beside_live_ones(home: Home) -> None:
@@ -203,8 +203,8 @@ def test_a_table_has_a_row_for_each_sensor_with_its_state(home: Home) -> None:
     home.send(20.0)
     found = home.view(home.add("table", "temperature", "humidity"))
     assert [(row["sensor"], row["value"], row["state"]) for row in found.data["rows"]] == [
-        ("temperature", 20.0, "live"),
-        ("humidity", None, "unknown"),
+        ("Temperature", 20.0, "live"),
+        ("Humidity", None, "unknown"),
     ]
 
 

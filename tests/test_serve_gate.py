@@ -10,8 +10,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from glance.serve import Gate
+from glance.config import Settings
+from glance.runtime import Runtime
+from glance.serve import Gate, Limits, listen
 from glance.serve.listener import raise_file_limit
+from glance.web.application import create_app
 from tests.serving import Client, Tiny, make_tiny, serving
 from tests.waiting import until
 
@@ -258,3 +261,37 @@ def test_a_running_request_is_finished_before_the_end(tiny: Tiny) -> None:
         gate.close_door(2.0)
         status, headers, body = client.response()
         assert (status, body, headers["connection"]) == (200, b"held", "close")
+
+
+def test_an_upload_that_finds_no_place_is_told_so_with_a_time_to_try_again(settings: Settings) -> None:
+    long = "POST /api/custom-widgets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 90000\r\n\r\n"
+    chunks = long.replace("Content-Length: 90000", "Transfer-Encoding: chunked")
+    with ExitStack() as stack:
+        runtime = Runtime(settings)
+        stack.callback(runtime.stop)
+        gate = Gate(create_app(runtime), listen(settings), Limits(threads_max=8))
+        stack.callback(gate.stop, 1.0)
+        gate.start()
+        stack.enter_context(Client(gate)).send(long)
+        until(lambda: gate.counts()["working"] == 1)
+        status, headers, body = stack.enter_context(Client(gate)).send(long).response()
+        assert (status, headers["retry-after"], headers["content-type"]) == (503, "10", "application/problem+json")
+        assert b"Too many slow uploads" in body
+        status, headers, body = stack.enter_context(Client(gate)).send(chunks).response()
+        assert (status, headers["retry-after"]) == (503, "10")
+        assert b"Too many slow uploads" in body
+
+
+def test_an_upload_that_stalls_is_told_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glance.serve.connection.STALL_S", 0.2)
+    with ExitStack() as stack:
+        runtime = Runtime(settings)
+        stack.callback(runtime.stop)
+        gate = Gate(create_app(runtime), listen(settings))
+        stack.callback(gate.stop, 1.0)
+        gate.start()
+        client = stack.enter_context(Client(gate))
+        client.send("POST /api/custom-widgets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n{")
+        status, _, body = client.response()
+        assert status == 408
+        assert b"did not arrive in time" in body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ def outbound() -> Iterator[Outbound]:
     made = Outbound()
     yield made
     made.close()
+
+
+_EACH = ",".join(map(str, range(60)))
 
 
 def get(outbound: Outbound, *urls: Any, previous: Any = None, now: float = NOW, **source: Any) -> Any:
@@ -266,3 +270,33 @@ def test_repetitions_that_take_too_long_are_given_up() -> None:
     with pytest.raises(FetchError, match="too long") as caught:
         parse_calendar(body, "host", NOW, NOW + DAY_S, BERLIN, time.monotonic() - 1)
     assert caught.value.kind == "timeout"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["DTSTART:20200101T100000Z", "RRULE:FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30"],
+        ["DTSTART:20200101T100000Z", f"RRULE:FREQ=DAILY;BYMINUTE={_EACH};BYSECOND={_EACH};BYHOUR=1,2,3,4,5,6"],
+        ["DTSTART:00010101T100000Z", "RRULE:FREQ=HOURLY"],
+    ],
+    ids=["a day that never comes", "each second", "since the year 1"],
+)
+def test_a_repetition_that_is_worked_out_for_ever_is_ended_from_within(
+    lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glance.occurrences.MAX_WORK_S", 0.2)
+    body = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{event(*lines, 'SUMMARY:x')}\r\nEND:VCALENDAR\r\n".encode()
+    began = time.thread_time()
+    with pytest.raises(FetchError, match="take too long") as caught:
+        parse_calendar(body, "host", NOW, NOW + DAY_S, BERLIN, time.monotonic() + 600)
+    assert caught.value.kind == "timeout"
+    assert time.thread_time() - began < 10
+    assert sys.getprofile() is None
+
+
+def test_events_that_nobody_ends_are_no_work() -> None:
+    body = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + b"BEGIN:VEVENT\r\n" * 20_000 + b"END:VCALENDAR\r\n"
+    began = time.thread_time()
+    with pytest.raises(FetchError):
+        parse_calendar(body, "host", NOW, NOW + DAY_S, BERLIN, time.monotonic() + 600)
+    assert time.thread_time() - began < 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from glance.errors import FetchError
-from glance.feeds import parse_feed
+from glance.feeds import MAX_ENTRIES, parse_feed
 from glance.outbound import Outbound
 from glance.plaintext import cut, plain
 from glance.sources import NOT_MODIFIED, feed
@@ -266,3 +267,48 @@ def test_html_becomes_plain_text() -> None:
     assert plain("a <script>b</script><style>c</style> d &lt;e&gt;").text == "a d <e>"
     assert plain("<div onclick='x'>open <b>unclosed").text == "open unclosed"
     assert cut("word " * 100, 20) == "word word word word…"
+
+
+_HEAD = b'<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>'
+_ITEM = b"<item><title>t</title><link>http://host/1</link></item>"
+_TAIL = b"</channel></rss>"
+_MANY = b" ".join(b'a%d="1"' % number for number in range(20_000))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        (_HEAD + b"<a>" * 60_000 + b"</a>" * 60_000 + _TAIL, "", "tags"),
+        (_HEAD + b"<a>" * 200 + b"</a>" * 200 + _TAIL, "", "100 deep"),
+        (_HEAD + b"<a>" * 200, "", "100 deep"),
+        (_HEAD + b"<item " + _MANY + b"/>" + _TAIL, "", "attributes"),
+        (_HEAD + b"<item " + _MANY.replace(b'"1"', b"'>'") + b"/>" + _TAIL, "", "attributes"),
+        (_HEAD.replace(b"<", b"+ADw-") + _TAIL, "text/xml; charset=utf-7", "utf-7"),
+        (_HEAD.replace(b'"1.0"', b'"1.0" encoding="unicode_escape"') + rb"\x3citem>" + _TAIL, "", "unicode_escape"),
+        ((_HEAD + b"<a>" * 200 + _TAIL).decode().encode("utf-16"), "", "100 deep"),
+        (_HEAD + b"\0\xd8" + _TAIL, "", "zero bytes"),
+    ],
+)
+def test_a_feed_that_would_keep_the_parser_busy_never_reaches_it(
+    body: bytes, kind: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedparser.parse", lambda *_args, **_more: pytest.fail("the parser was asked"))
+    with pytest.raises(FetchError, match=says) as caught:
+        parse_feed(body, kind, "http://host/feed")
+    assert caught.value.kind == "format"
+
+
+@pytest.mark.parametrize("number", [MAX_ENTRIES - 1, MAX_ENTRIES, MAX_ENTRIES + 1, 60_000])
+def test_of_very_many_articles_the_first_are_read(number: int) -> None:
+    odd = b"<item><title>odd</title><description><![CDATA[<item><entry>" + b"<b>" * 50 + b"]]></description></item>"
+    feed = parse_feed(_HEAD + odd + _ITEM * (number - 1) + _TAIL, "", "http://host/feed")
+    assert len(feed.entries) == min(number, MAX_ENTRIES)
+    assert (feed.title, feed.entries[0].title, feed.entries[-1].title) == ("x", "odd", "t")
+
+
+def test_what_only_looks_like_a_page_takes_no_time() -> None:
+    for body in (b"<!---->" * 400 + b"x", b"<html>" + b"<link " * 10_000):
+        began = time.thread_time()
+        with pytest.raises(FetchError):
+            parse_feed(body, "text/html", "http://host/")
+        assert time.thread_time() - began < 10

@@ -12,13 +12,21 @@ CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 10, 11, 12, 13, 14
 V311, V5 = 4, 5
 LARGEST = 1 << 20
-ASSIGNED_CLIENT_ID = 0x12
-TAKEN_OVER, SHUTTING_DOWN = 0x8E, 0x8B
+ASSIGNED_CLIENT_ID, MAXIMUM_PACKET_SIZE = 0x12, 0x27
+TAKEN_OVER, SHUTTING_DOWN, TOO_LARGE = 0x8E, 0x8B, 0x95
 SHARED = "$share"
 
 
 class Malformed(Exception):
     """A packet that no client should send; the connection ends."""
+
+
+class TooLarge(Malformed):
+    """A packet of more than LARGEST bytes; `size` is how many."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ def split(buffer: bytearray) -> tuple[int, bytes] | None:
         if at > 4:
             raise Malformed
     if size > LARGEST:
-        raise Malformed
+        raise TooLarge(size)
     if len(buffer) < at + size:
         return None
     first, body = buffer[0], bytes(buffer[at : at + size])
@@ -212,11 +220,12 @@ def packet(kind: int, body: bytes = b"", flags: int = 0) -> bytes:
 
 
 def connack(version: int, code: int, assigned: str = "") -> bytes:
-    """Section 3.2; `assigned` is the client id that the broker chose."""
+    """Section 3.2; `assigned` is the client id that the broker chose. MQTT 5 clients are told how large a packet may be."""
     properties = b""
     if version == V5:
         name = assigned.encode()
-        inside = bytes([ASSIGNED_CLIENT_ID]) + struct.pack("!H", len(name)) + name if name else b""
+        inside = bytes([MAXIMUM_PACKET_SIZE]) + struct.pack("!I", LARGEST) if not code else b""
+        inside += bytes([ASSIGNED_CLIENT_ID]) + struct.pack("!H", len(name)) + name if name else b""
         properties = bytes([len(inside)]) + inside
     return packet(CONNACK, bytes([0, code]) + properties)
 

@@ -8,13 +8,14 @@ import secrets
 
 from glance.broker import packets
 from glance.broker.exchange import Exchange
-from glance.broker.packets import V5, Malformed, Publish, Subscription
+from glance.broker.packets import V5, Malformed, Publish, Subscription, TooLarge
 
 log = logging.getLogger(__name__)
 
 # A client that does not read what it subscribed to is let go before it fills memory.
 MOST_UNSENT = 8 << 20
 FIRST_PACKET_S = 10.0
+LONGEST_NAME = 64
 # CONNACK to a version that is not spoken: MQTT 5 and what may follow, and 3.1
 UNSUPPORTED, UNACCEPTABLE = 0x84, 1
 
@@ -52,6 +53,14 @@ class Peer(asyncio.Protocol):
                 raise Malformed
             while self._transport is not None and (found := packets.split(self._buffer)) is not None:
                 self._take(*found)
+        except TooLarge as error:
+            log.warning(
+                "The client %s sent the embedded broker a message of %d kB and is disconnected: it takes at most %d kB.",
+                repr(self.client_id[:LONGEST_NAME]),
+                error.size // 1024,
+                packets.LARGEST // 1024,
+            )
+            self.end(packets.TOO_LARGE)
         except Malformed:
             log.debug("A client sent what is not MQTT.")
             self.close()

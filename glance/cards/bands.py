@@ -13,6 +13,8 @@ from glance.formats import as_number, judge, number, points_of
 
 _MOST_SPELLS = 200
 _ROOM_FOR_A_WORD = 10
+# a hole narrower than so many per cent of the band is no news: values end when they were asked for, a moment apart
+_LEAST_SHARE = 0.5
 # what a thing says while it does nothing
 _WORDS_OF_REST = frozenset("off closed idle none no clear ok normal standby docked unknown unavailable".split())
 
@@ -32,6 +34,23 @@ def _spells(raw: Any, rules: Any) -> list[tuple[float, float, str]]:
     return found
 
 
+def _unknown(pairs: Sequence[tuple[float, Any]], first: float, last: float) -> list[tuple[float, float]]:
+    """(from, to) of each time of the band about which nothing is known: before the first value, after the last, and between."""
+    spells = [(first, pairs[0][0])] if pairs else []
+    spells += [(at, until) for (at, value), (until, _) in pairwise(pairs) if value is None]
+    # the last of the points only says when the value before it ended
+    spells += [(pairs[-1][0], last)] if pairs else []
+    return [(at, until) for at, until in spells if 100 * (until - at) > _LEAST_SHARE * (last - first)]
+
+
+def _holes(spells: Sequence[tuple[float, float]], first: float, across: float, height: int) -> str:
+    return "".join(
+        f'<rect class="no-data" x="{100 * (at - first) / across:.4g}%" width="{100 * (until - at) / across:.4g}%" '
+        f'height="{height}"><title>no data</title></rect>'
+        for at, until in spells[-_MOST_SPELLS:]
+    )
+
+
 def _pairs(raw: Any) -> list[tuple[float, Any]]:
     """[[t, v], …] with the values as they are, in order of time."""
     found = [
@@ -47,6 +66,7 @@ def _word_band(pairs: Sequence[tuple[float, Any]], rules: Any, label: Any, first
     numbers: dict[str, int] = {}
     bars: list[str] = []
     told: list[str] = []
+    holes = _holes(_unknown(pairs, first, first + across), first, across, 16)
     for (at, value), (until, _) in list(pairwise(pairs))[-_MOST_SPELLS:]:
         word = "" if value is None else " ".join(str(value).split())[:40]
         status = status_class((judge(value, rules) or {}).get("status"))
@@ -61,14 +81,15 @@ def _word_band(pairs: Sequence[tuple[float, Any]], rules: Any, label: Any, first
         )
         told.append(word)
     said = escape(f"{label or 'State'}, {', '.join(told[-5:]) or 'nothing'}, oldest first")
-    return Markup(f'<svg class="state-band is-words" role="img" aria-label="{said}">{"".join(bars)}</svg>')
+    return Markup(f'<svg class="state-band is-words" role="img" aria-label="{said}">{holes}{"".join(bars)}</svg>')
 
 
 def state_band(points: Any, rules: Any = None, label: Any = None, begin: Any = None, end: Any = None) -> Markup:
     """When something was on, or in which state, as a band over time; each value of [[t, v], …] lasts until the next.
 
     `rules` give values a status; without one a value other than 0 is on. Words are written into their stretch. `begin` and `end`
-    are the time that the band spans, for bands that stand below each other; else that of its own points.
+    are the time that the band spans, for bands that stand below each other; else that of its own points. A time of which nothing is
+    known is a hole, not "off".
     """
     whole = points_of(points)
     first = as_number(begin) if as_number(begin) is not None else whole[0][0] if whole else 0.0
@@ -83,6 +104,9 @@ def state_band(points: Any, rules: Any = None, label: Any = None, begin: Any = N
         'height="12"/>'
         for start, end, css in spells[-_MOST_SPELLS:]
     ]
-    share = 100 * sum(end - start for start, end, _ in spells) / across
+    unknown = _unknown([(at, value) for at, value in whole], first, last) if whole else []
+    holes = _holes(unknown, first, across, 12)
+    known = across - sum(until - at for at, until in unknown)
+    share = 100 * sum(end - start for start, end, _ in spells) / (known or 1.0)
     words = escape(f"{label or 'State'}, on {number(share, '%', 0)} of the time")
-    return Markup(f'<svg class="state-band" role="img" aria-label="{words}">{"".join(bars)}</svg>')
+    return Markup(f'<svg class="state-band" role="img" aria-label="{words}">{holes}{"".join(bars)}</svg>')

@@ -31,6 +31,10 @@ _NEVER = re.compile(
 # What the page itself finds by its id.
 _OWN_IDS = re.compile(r"w-.*|main|act|conn|live|toast", re.I)
 _MARKUP = re.compile(r"<[a-z!/?]", re.I)
+# A browser leaves these out of an address before it looks for the scheme.
+_SKIPPED = re.compile(r"[\x00-\x20]+")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.I)
+_LEADS = ("http", "https", "mailto", "tel")
 
 
 class _Refused(Exception):
@@ -53,6 +57,7 @@ class _Reader(HTMLParser):
         for name, value in attrs:
             if _NEVER.fullmatch(name) or not _ATTRIBUTES.fullmatch(name):
                 raise _Refused(f"The attribute {name[:30]} is offered to cards from a folder only.")
+            _check_address(name, value or "")
             if name == "id" and _OWN_IDS.fullmatch(value or ""):
                 raise _Refused("An id of the page itself cannot be used in a card.")
         if tag not in _VOID:
@@ -77,6 +82,21 @@ class _Reader(HTMLParser):
         if _MARKUP.search(self.tail + data):
             raise _Refused("A tag in the card is not complete.")
         self.tail = "<" if data.endswith("<") else ""
+
+
+def _check_address(name: str, value: str) -> None:
+    """A link that leads somewhere a browser opens as a page, and a picture of Glance's own."""
+    if name not in ("href", "src"):
+        return
+    address = _SKIPPED.sub("", value)
+    scheme = _SCHEME.match(address)
+    if name == "href" and scheme and scheme.group().lower() not in _LEADS:
+        raise _Refused(
+            "A link in a card may begin with http, https, mailto or tel; use href(…) for addresses from data."
+        )
+    elsewhere = scheme or address.startswith(("//", "/\\", "\\"))
+    if name == "src" and elsewhere and not address.lower().startswith("data:image/"):
+        raise _Refused("Pictures of other hosts are not loaded; use image(…) for pictures.")
 
 
 def fault(markup: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from dataclasses import replace
@@ -20,6 +21,8 @@ from glance.web.application import create_app
 
 def main() -> int:
     """Serve the demo until stopped; the exit codes are those of `python app.py`."""
+    # while it still starts SIGTERM is like Ctrl-C, so that the folder goes; once it serves, the server has both
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = read_settings()
         logs.configure("warning", settings.log_format)
@@ -28,6 +31,8 @@ def main() -> int:
                 replace(settings, data=Path(folder), auth="none", host="127.0.0.1", password="", mqtt_url="embedded"),
                 services,
             )
+    except KeyboardInterrupt:
+        return 0
     except GlanceError as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, SettingError) else 1

@@ -11,10 +11,9 @@ from glance.runtime import Runtime
 
 NOTE = """Everything here is an ordinary widget: the menu leads to its settings, the arrow fetches anew.
 
-- **Living room**, **Power draw** and the chart come live from devices: see the tab **Sensors**, and **Devices** above
-- **Services** checks real addresses, two of them in trouble on purpose
-- **This computer** shows true figures
-- stop the demo with Ctrl-C, nothing of it stays
+- **Living room**, **Power draw** and the chart come live from devices: see **Sensors** above
+- **Services** checks real addresses, two in trouble on purpose
+- **This computer** shows true figures; Ctrl-C ends the demo, nothing of it stays
 """
 
 

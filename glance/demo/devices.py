@@ -389,6 +389,7 @@ def _solar() -> Device:
         yield Message(f"{serial}/0/yieldtotal", f"{counted(at, 410, 0.3):.3f}")
         yield Message(f"{serial}/status/reachable", "1")
         yield Message(f"{serial}/status/producing", "1")
+        yield Message("solar/dtu/rssi", f"{wave(at, -66, -58, 90):.0f}")
 
     return Device("Balcony solar", 5, hello, says)
 

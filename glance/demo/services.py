@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -244,6 +245,15 @@ def answer(path: str, at: float, pause: threading.Event) -> Answer:
     return (200, "text/plain", "OK") if path.startswith(("/up", "/slow")) else (404, "text/plain", "Not here.")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A fetch that was broken off, as at the end of the demo, is no news; anything else is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Services:
     """The server on a free loopback port, as a context manager."""
 
@@ -265,8 +275,7 @@ class Services:
             def log_message(self, format: str, *args: Any) -> None:
                 """The demo's services are silent."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._pause = pause
         self._thread = threading.Thread(target=self._server.serve_forever, name="demo-services", daemon=True)
 

@@ -6,7 +6,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,8 @@ SUBMIT_WAIT_S = 5.0
 LONGEST_TEXT = 255
 MOST_TOPICS = 100
 LEARNED_EVERY_S = 60.0
+# After so long on a connection the broker has sent what it had queued, and what comes is of now.
+QUEUE_S = 10.0
 MAX_TS_MS = 4_102_444_800_000
 
 
@@ -61,6 +63,9 @@ class Decoder(Protocol):
 
     def remember(self, snapshot: str) -> None:
         """Learn it again."""
+
+    def carry_on(self, on: Mapping[tuple[str, str], float]) -> None:
+        """Sensors that are on, and since when (Unix seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,10 @@ class Ingest:
         self._writer.on_recovery = self._recovered
         self._inbox = inbox
         self._refused = 0
+        self._connected_at = 0.0
         if state.get("decoder"):
             decoder.remember(state["decoder"])
+            decoder.carry_on(self.catalog.on_since())
         self._learned, self._learned_at = decoder.changes, host()
         self._told_changes = self.catalog.changes
         self.messages = Messages()
@@ -145,6 +152,8 @@ class Ingest:
         self.samples = History(self.catalog, samples, lambda: self._upkeep.marks, keeping.raw_days, host)
         # asks the broker to deliver anew what was left to it; set by the runtime
         self.redeliver: Callable[[], None] = lambda: None
+        # asks the broker once more for what it keeps, see FloodGuard; set by the runtime
+        self.ask_retained: Callable[[], None] = lambda: None
 
     # Running
 
@@ -229,6 +238,8 @@ class Ingest:
         """A connection to the broker began; `few` says that it sends only few unacknowledged messages (MQTT 3.1.1)."""
         with self.catalog.lock:
             self._deliveries.connected(session_present)
+            self._connected_at = self._clock()
+            self._intake.heard_all_since = float("inf")
             self._pending.pace.begin(few)
 
     def message(
@@ -274,8 +285,18 @@ class Ingest:
             with self.catalog.lock:
                 marks = self._intake.take_marks()
             self._tell(marks)
+        if self.catalog.guard.is_restless:
+            self._let_in()
         if self._decoder.changes != self._learned and not 0 <= self._clock() - self._learned_at < LEARNED_EVERY_S:
             self._note_learned()
+
+    def _let_in(self) -> None:
+        """Where there is room again for what was left out, ask the broker for what it keeps."""
+        with self.catalog.lock:
+            if not self.catalog.asks_again(self._clock()):
+                return
+            self._intake.heard_all_since = self._connected_at + QUEUE_S
+        self.ask_retained()
 
     def _note_learned(self) -> None:
         """Take down what the decoder learned; on the thread that uses it, or when that one has ended."""

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from glance.errors import NotFound
 from glance.ingest.flood import FloodGuard
+from glance.ingest.latecomers import Latecomers
+from glance.ingest.naming import is_unnamed, named_anew
 from glance.ingest.tracks import Latest, NewTime, Track, retimed
 from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Presence, Removed, Renamed, SensorInfo, SensorKind
 from glance.store.devices import Device, Sensor, Unsaved
@@ -29,6 +31,7 @@ class Catalog:
     def __init__(self, guard: FloodGuard | None = None) -> None:
         self.lock = threading.RLock()
         self.guard = guard or FloodGuard()
+        self._late = Latecomers()
         self.devices: dict[str, Device] = {}
         self.tracks: dict[int, Track] = {}
         self.by_key: dict[Key, Track] = {}
@@ -43,6 +46,8 @@ class Catalog:
         self._of_device: dict[str, dict[int, Track]] = {}
         self._next_series = 1
         self._forgotten = 0
+        # devices whose sensors have to be named, with the ecosystem by which they were so far
+        self._unnamed: dict[str, str | None] = {}
 
     def load(self, devices: Iterable[Device], sensors: Iterable[Sensor]) -> None:
         """Fill it from the rows."""
@@ -62,6 +67,9 @@ class Catalog:
                 self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
             if sensor.kept_value is not None or sensor.kept_text is not None:
                 track.latest = track.own = Latest(0, sensor.kept_at, None, sensor.kept_value, sensor.kept_text)
+            if sensor.name is None:
+                self._name_later(sensor.device)
+        self.name_sensors()
 
     # Finding
 
@@ -126,20 +134,43 @@ class Catalog:
         ]
         return max(found, key=lambda track: track.sensor.forgotten_at or 0.0, default=None)
 
+    def on_since(self) -> dict[Key, float]:
+        """The sensors whose newest sample is "on", with its time (Unix seconds)."""
+        found = {}
+        for track in self.tracks.values():
+            newest = track.own
+            if (
+                track.sensor.kind == "boolean"
+                and newest is not None
+                and newest.value == 1
+                and newest.at
+                and not newest.retained
+            ):
+                found[(track.sensor.device, track.sensor.sensor)] = newest.at
+        return found
+
     # What messages say
 
     def track_for(
-        self, device_id: str, sensor: str, kind: SensorKind, retained: bool, now: float, *, counts: bool = True
+        self,
+        device_id: str,
+        sensor: str,
+        kind: SensorKind,
+        retained: bool,
+        now: float,
+        *,
+        counts: bool = True,
+        declared: bool = False,
     ) -> Track | None:
         """The series a reading belongs to, made where it is new; None where it is ignored, forgotten or too much.
 
-        `counts` = it is a reading that is left out then, not a declaration.
+        `counts` = it is a reading that is left out then, not a description; `declared` = a declaration names it.
         """
         track = self.by_key.get((device_id, sensor))
         if track is not None:
             return None if self.devices[track.sensor.device].ignored else track
         home = self.home(device_id)
-        device = self._present(home, retained, now, counts)
+        device = self._present(home, retained, now, counts, declared)
         if device is None or device.ignored:
             return None
         found = self.by_key.get((home, sensor))
@@ -149,11 +180,15 @@ class Catalog:
             return found
         known = device.direct or device.ecosystem not in (None, *VAGUE)
         of_device = self._counts.get(home, 0)
-        if not self.guard.may_add_series(len(self.tracks), of_device, device.title, now, counts, is_known=known):
+        if not self.guard.may_add_series(
+            len(self.tracks), of_device, device.title, now, counts, is_known=known, declared=declared, retained=retained
+        ):
             return found
         fresh = Sensor(id=0, device=home, sensor=sensor, kind=kind, first_at=now)
         if found is None:
             found = self.add_track(fresh)
+            for info in self._late.of_sensor((home, sensor)):
+                self.learn_sensor(info, retained, now)
         if home != device_id:
             self.join(self.add_track(replace(fresh, device=device_id)), found)
         return found
@@ -168,13 +203,28 @@ class Catalog:
         self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
         self.unsaved_series.add(sensor.id)
         self.changes += 1
+        self._name_later(sensor.device)
         return track
 
-    def learn_device(self, info: DeviceInfo, retained: bool, now: float) -> None:
-        """A device described itself."""
+    def name_sensors(self) -> None:
+        """Give names to sensors that nobody named, once everything a message says is known."""
+        while self._unnamed:
+            device_id, before = self._unnamed.popitem()
+            device = self.devices.get(device_id)
+            tracks = self._of_device.get(device_id, {}).values()
+            for track, sensor in list(named_anew(tracks, device.ecosystem if device else None, before)):
+                self.put_sensor(track, sensor)
+
+    def _name_later(self, device_id: str) -> None:
+        device = self.devices.get(device_id)
+        self._unnamed.setdefault(device_id, device.ecosystem if device else None)
+
+    def learn_device(self, info: DeviceInfo, retained: bool, now: float, *, declared: bool = False) -> None:
+        """A device described itself, or with `declared` was named by a declaration."""
         home = self.home(info.device)
-        device = self._present(home, retained, now)
+        device = self._present(home, retained, now, declared=declared)
         if device is None:
+            self._late.note_device(home, info)
             return
         told = {name: value for name in DEVICE_FACTS if (value := getattr(info, name)) is not None}
         if device.ecosystem is not None and told.get("ecosystem") in VAGUE:
@@ -184,10 +234,12 @@ class Catalog:
             told = {name: value for name, value in told.items() if getattr(device, name) is None}
         self.put_device(replace(device, removed_at=None, **told))
 
-    def learn_sensor(self, info: SensorInfo, retained: bool, now: float) -> None:
+    def learn_sensor(self, info: SensorInfo, retained: bool, now: float, *, declared: bool = False) -> None:
         """A sensor was described; it exists from then on, also without a value."""
-        track = self.track_for(info.device, info.sensor, info.kind or "number", retained, now, counts=False)
+        kind = info.kind or "number"
+        track = self.track_for(info.device, info.sensor, kind, retained, now, counts=False, declared=declared)
         if track is None:
+            self._late.note_sensor((self.home(info.device), info.sensor), info)
             return
         told = {name: value for name in SENSOR_FACTS if (value := getattr(info, name)) is not None}
         if info.options:
@@ -203,7 +255,9 @@ class Catalog:
     def learn_bridge(self, hangs: Bridged) -> None:
         """A device is reached through a bridge."""
         device = self.devices.get(self.home(hangs.device))
-        if device is not None and device.bridge != hangs.bridge:
+        if device is None:
+            self._late.note_bridge(self.home(hangs.device), hangs)
+        elif device.bridge != hangs.bridge:
             self.put_device(replace(device, bridge=hangs.bridge))
 
     def learn_liveness(self, said: Liveness, now: float) -> list[Track]:
@@ -258,6 +312,8 @@ class Catalog:
         if before != device:
             self._forgotten += device.forgotten_at is not None
             self._forgotten -= before is not None and before.forgotten_at is not None
+            if before is not None and before.ecosystem != device.ecosystem:
+                self._name_later(device.id)
             self.devices[device.id] = device
             self.unsaved_devices.add(device.id)
             self.changes += not quietly
@@ -301,14 +357,26 @@ class Catalog:
         """How many series a device has, for the flood guard."""
         self._counts[device_id] = sum(1 for key in self.by_key if key[0] == device_id)
 
-    def _present(self, device_id: str, retained: bool, now: float, counts: bool = False) -> Device | None:
+    def asks_again(self, now: float) -> bool:
+        """Is it time to ask the broker for what it keeps, because there was no room for some of it and now there is?"""
+        return self.guard.asks_again(len(self.devices) - self._forgotten, len(self.tracks), now)
+
+    def _present(
+        self, device_id: str, retained: bool, now: float, counts: bool = False, declared: bool = False
+    ) -> Device | None:
         """The device, made where it is new; one that was forgotten comes back only with something that is not retained."""
         device = self.devices.get(device_id)
         if device is None:
-            if not self.guard.may_add_device(len(self.devices) - self._forgotten, now, counts):
+            count = len(self.devices) - self._forgotten
+            if not self.guard.may_add_device(count, now, counts, declared=declared, retained=retained):
                 return None
-            device = Device(id=device_id, first_seen=now)
-            self.put_device(device)
+            self.put_device(Device(id=device_id, first_seen=now))
+            info, hangs = self._late.of_device(device_id)
+            if info is not None:
+                self.learn_device(info, retained, now)
+            if hangs is not None:
+                self.learn_bridge(hangs)
+            device = self.devices[device_id]
         elif device.forgotten_at is not None:
             if retained:
                 return None
@@ -326,7 +394,10 @@ class Catalog:
         if taken is not None and taken is not track:
             self.join(track, taken)
             return
-        self.put_sensor(track, replace(old, device=home, sensor=sensor))
+        known = self.devices.get(old.device)
+        name = None if is_unnamed(old, known.ecosystem if known else None) else old.name
+        self.put_sensor(track, replace(old, device=home, sensor=sensor, name=name))
+        self._name_later(home)
         self.by_key[(home, sensor)] = track
         # the old name is kept as an empty part, so that a widget which names it still finds the series
         self.add_track(replace(old, part_of=track.sensor.id, kept_value=None, kept_text=None, raw_from=None))

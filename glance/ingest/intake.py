@@ -31,6 +31,8 @@ class Intake:
         self.next_id = next_id
         self.marks: set[int] = set()
         self.lost = 0
+        # since when (Unix seconds) every message was heard as it came; what the broker keeps and sends once more is no newer
+        self.heard_all_since = float("inf")
 
     def take_marks(self) -> set[int]:
         """The series that changed since the last call."""
@@ -41,14 +43,15 @@ class Intake:
         """Everything one message says; True where something of it has to be stored. `direct` = it did not come by the broker."""
         catalog = self._catalog
         before = self.next_id, catalog.changes, len(catalog.unsaved_series)
+        declared = outcome.verdict == "declaration"
         for rename in outcome.renamed:
             catalog.learn_rename(rename, now)
         for info in outcome.devices:
-            catalog.learn_device(info, retained, now)
+            catalog.learn_device(info, retained, now, declared=declared)
         for described in outcome.sensors:
             was = catalog.find(described.device, described.sensor)
             counted = was is not None and was.sensor.is_counter
-            catalog.learn_sensor(described, retained, now)
+            catalog.learn_sensor(described, retained, now, declared=declared)
             track = catalog.find(described.device, described.sensor)
             if track is not None and track.sensor.is_counter and not counted and track.latest is not None:
                 self._upkeep.count_anew(track)
@@ -60,6 +63,7 @@ class Intake:
             self._read(reading, now, direct)
         for gone in outcome.removed:
             catalog.learn_removal(gone, now)
+        catalog.name_sensors()
         return before != (self.next_id, catalog.changes, len(catalog.unsaved_series))
 
     def _read(self, reading: Reading, now: float, direct: bool) -> None:
@@ -138,6 +142,8 @@ class Intake:
         latest = track.latest
         if latest is not None:
             if (latest.value, latest.text) == (value, text):
+                return
+            if latest.heard_at is not None and latest.heard_at >= self.heard_all_since:
                 return
             if reading.at is not None and latest.at is not None and latest.at > reading.at:
                 return

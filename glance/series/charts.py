@@ -118,6 +118,9 @@ class Charts:
             if per:
                 base = self._uses(sensor.id, per, span, now)
                 one |= {"points": base.points, "bars": PER_S[per]}
+                if RANGE_S.get(span, 86400) < FEWEST_USES * PER_S[per]:
+                    # fewer bars would say nothing: more than the range that is chosen is shown, and said
+                    one["label"] = f"{line.label}, last {FEWEST_USES} {per}s"
             elif sensor.kind == "number":
                 base = self._history(sensor, span, CHART_POINTS, now)
                 one |= {"points": base.points, **_extremes(base)}
@@ -185,8 +188,12 @@ class Charts:
         assert latest is not None
 
         def read() -> Read:
-            found = self._samples.timeline(sensor.id, now - RANGE_S.get(span, 86400), now + 0.001)
+            begin = now - RANGE_S.get(span, 86400)
+            found = self._samples.timeline(sensor.id, begin, now + 0.001)
             points: Points = [[one.begin, one.value if one.value is not None else one.text] for one in found]
+            if found and found[0].begin > begin:
+                # before its first sample nothing is known of it
+                points.insert(0, [begin, None])
             return [*points, [found[-1].end, points[-1][1]]] if points else [], None, None
 
         return self._kept((sensor.id, f"w{latest.id}.{span}", 0), now, 10.0, read)

@@ -37,7 +37,7 @@ def items_of(catalog: Catalog, source: Mapping[str, Any]) -> list[Item]:
         # one device that is asked for by name need not be named again
         is_one = bool(_words(select.get("device"))) and len({sensor.device for sensor, _ in chosen}) == 1
         for sensor, device in chosen:
-            label = _upper_first(sensor.title) if is_one else f"{device.title} {sensor.title}"
+            label = _upper_first(sensor.title) if is_one else f"{device.title} {lower_first(sensor.title)}"
             found.setdefault((sensor.device, sensor.sensor), Item(sensor.device, sensor.sensor, label))
     return list(found.values())
 
@@ -97,6 +97,12 @@ def _words(value: Any) -> frozenset[str]:
     """The words of a filter: a list, or a text with commas; empty = not set."""
     listed = value if isinstance(value, list | tuple) else str(value).split(",") if value is not None else ()
     return frozenset(word for one in listed if (word := str(one).strip().casefold()))
+
+
+def lower_first(text: str) -> str:
+    """A name as it stands behind another: "Temperature" becomes "temperature", "CO₂" and "Wi-Fi signal" stay."""
+    first = text.partition(" ")[0]
+    return text[:1].lower() + text[1:] if first.isalpha() and first.istitle() and len(first) > 1 else text
 
 
 def _upper_first(text: str) -> str:

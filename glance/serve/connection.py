@@ -155,6 +155,8 @@ class Incoming(Unreader):
         self._connection = connection
         self._deadline = deadline
         self._wait = wait
+        # the status and the sentence for a body that was not waited for to its end
+        self.given_up: tuple[int, str] | None = None
         self.unread(gathered)
 
     def chunk(self) -> bytes:
@@ -164,7 +166,11 @@ class Incoming(Unreader):
                 return self._connection.sock.recv(CHUNK_BYTES)
             except BlockingIOError:
                 left_s = min(STALL_S, self._deadline - time.monotonic())
-                if not self._wait.may() or not wait_for(self._connection.sock, select.POLLIN, left_s):
+                if not self._wait.may():
+                    self.given_up = 503, "Too many slow uploads are under way. Try again in a moment."
+                    return b""
+                if not wait_for(self._connection.sock, select.POLLIN, left_s):
+                    self.given_up = 408, "The body of the request did not arrive in time."
                     return b""
             except OSError:
                 return b""

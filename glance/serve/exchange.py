@@ -24,6 +24,7 @@ from glance.serve.websocket import INTERNAL_ERROR, SERVICE_RESTART, WebSocketSoc
 log = logging.getLogger(__name__)
 
 BODY_S = 60.0
+SLOW_RETRY_S = 10
 # More of a chunked body is not taken; it is above any limit of the application, which then answers 413.
 CHUNKED_BODY_BYTES = (5 << 20) + 1
 REASONS = {
@@ -34,6 +35,7 @@ REASONS = {
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
+    503: "Service Unavailable",
 }
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -63,8 +65,10 @@ def parser_config() -> Config:
 def plain_response(status: int, sentence: str) -> bytes:
     """A whole response of one sentence, after which the connection ends."""
     body = f"{sentence}\n".encode()
+    later = f"Retry-After: {SLOW_RETRY_S}\r\n" if status == 503 else ""
     head = (
         f"HTTP/1.1 {status} {REASONS[status]}\r\nConnection: close\r\nCache-Control: no-store\r\n"
+        f"{later}"
         f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -136,9 +140,11 @@ class Exchange:
         began = time.perf_counter()
         response, environ = wsgi.create(request, out, connection.peer, connection.local, self._cfg)
         response.version = "Glance"
+        # the application asks this where a body breaks off
+        environ["glance.given_up"] = lambda: incoming.given_up
         fault = self._complete(environ, request) or self._upgrade(environ, response, websocket)
         if fault:
-            connection.queue(plain_response(400, fault))
+            connection.queue(plain_response(*(incoming.given_up or (400, fault))))
             return Outcome.CLOSE
         try:
             self._write(environ, request, response, incoming)

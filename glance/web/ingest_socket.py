@@ -38,7 +38,7 @@ def ingest_socket(ws: Server) -> None:
         while True:
             text = ws.receive(timeout=LOOK_S)
             if not door.still_holds(passed):
-                ws.close(REVOKED, "Signed out.")
+                ws.close(REVOKED, door.why_over(passed))
                 return
             if text is not None:
                 ws.send(encode(answer(rt, text)).decode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,11 +12,13 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app
 
+from glance import styles
 from glance.definition import Definition
 from glance.model import Widget
 from glance.runtime import Runtime
 from glance.web import assets
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("layouts", __name__)
 
 KEPT = 64
@@ -30,7 +33,9 @@ class Layouts:
 
     def keep(self, widgets: Sequence[Widget], used: Sequence[Definition]) -> str:
         """Write the stylesheet of a layout, with the styles of the definitions in use; returns its hash."""
-        text = layout_css(widgets) + "".join(f"\n{definition.style}" for definition in used if definition.style)
+        text = "\n".join(
+            [layout_css(widgets), *(_style(definition, widgets) for definition in used if definition.style)]
+        )
         body = text.encode()
         digest = hashlib.blake2s(body, digest_size=5).hexdigest()
         remember(self._kept, digest, (body, gzip.compress(body, 9)), KEPT)
@@ -73,6 +78,18 @@ def page_assets(used: Sequence[Definition]) -> tuple[list[str], list[str]]:
 def layout_css(widgets: Sequence[Widget]) -> str:
     """Where each widget sits: on the 12 columns of a wide page, and how wide on 8 (tablet) and 2 (phone)."""
     return "\n".join(_rule(widget) for widget in widgets)
+
+
+def _style(definition: Definition, widgets: Sequence[Widget]) -> str:
+    """The stylesheet that a definition brings along; one that the owner's folders do not hold is for its own cards only."""
+    style = definition.style or ""
+    if definition.trusted:
+        return style
+    fault = styles.fault(style)
+    if fault:
+        log.warning("The style of the custom widget “%s” is left out: %s.", definition.name, fault)
+        return ""
+    return styles.confined(style, [widget.id for widget in widgets if widget.custom_widget == definition.slug])
 
 
 def _rule(widget: Widget) -> str:

@@ -102,7 +102,8 @@ def _shared() -> dict[str, Any]:
         "next_theme": THEMES[(THEMES.index(now) + 1) % len(THEMES)],
         "here": request.full_path.rstrip("?"),
         "live": False,
-        "failing": {},
+        "failing": None,
+        "failures": lambda: dict(_failing_elsewhere(None)) if g.get("passed") is not None else {},
     }
 
 
@@ -169,8 +170,8 @@ def _standing(slug: str, widgets: Sequence[Widget], now: float) -> tuple[Standin
     return standing, True
 
 
-def _failing_elsewhere(slug: str) -> tuple[tuple[str, int], ...]:
-    """How many widgets of each other dashboard failed at their last try."""
+def _failing_elsewhere(slug: str | None) -> tuple[tuple[str, int], ...]:
+    """How many widgets of each other dashboard failed at their last try; without one, of each."""
     rt = _runtime()
     others = [w for d in rt.dashboards.all() if d.slug != slug and not d.is_template for w in members(d.slug)[1]]
     if not others:

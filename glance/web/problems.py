@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, g, request, url_for
 from markupsafe import Markup, escape
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import ClientDisconnected, HTTPException, TooManyRequests
 from werkzeug.routing import BuildError
 
 from glance.errors import FetchError, FieldError, GlanceError, Invalid, PreconditionFailed, Unavailable
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 PROBLEM_TYPE = "application/problem+json"
 UNEXPECTED = "Something in Glance went wrong, and the log of the server says what. Nothing of yours was shown or lost."
 BUSY_RETRY_S = 5
+SLOW_RETRY_S = 10
 # Sentences of the router and the server that are not written for people.
 PLAINLY = {
     400: "The request cannot be read.",
@@ -107,6 +108,15 @@ def _of_glance(error: GlanceError) -> Fault:
 
 
 def _of_http(error: HTTPException) -> Response:
+    ask = request.environ.get("glance.given_up") if isinstance(error, ClientDisconnected) else None
+    given_up = ask() if ask is not None else None
+    if given_up:
+        status, sentence = given_up
+        return answer(
+            Fault(
+                status, _title(status), sentence, headers=(("Retry-After", str(SLOW_RETRY_S)),) if status == 503 else ()
+            )
+        )
     status = error.code or 500
     # The router says its own sentences by default; only those that Glance wrote are passed on.
     own = (

@@ -175,7 +175,7 @@ def socket(ws: Server, address: str) -> None:
     ws.event.on_set = lambda: mailbox.mark(()) if ws.connected else mailbox.close()
     try:
         slug = rt.dashboards.public(address).slug
-        Talk(rt, _cards(address), ws, mailbox, slug).run(_Standing(rt, address, slug))
+        Talk(rt, _cards(address), ws, mailbox, slug).run(_Standing(rt, address, slug), "This page is no longer shared.")
     except (ConnectionClosed, OSError):
         log.debug("A guest of %s left.", address)
     except NotFound:

@@ -27,6 +27,8 @@ from glance.web.public_markup import outside, shown_to_guests
 log = logging.getLogger(__name__)
 
 MOST_PICTURES = 2000
+_FOR_NOBODY = Markup('<div class="blank"><strong>Nothing here for guests</strong></div>')
+_DRAWN = re.compile(r"<(?:svg|img)\b")
 _PICTURE = re.compile(r"(?:/[\w./-]*)?/image/([\w-]+)", re.ASCII)
 
 
@@ -82,7 +84,9 @@ class GuestCards(Fragments):
         except CardError:
             return None, ""
         body = shown_to_guests(str(card.body), mask.text, lambda url: self._link(url, mask), self._rename)
-        return Markup(body), mask.text(card.aside)
+        # a search field, an empty note: without its controls nothing of the card is left
+        is_left = Markup(body).striptags() or _DRAWN.search(body)
+        return Markup(body) if is_left else _FOR_NOBODY, mask.text(card.aside)
 
     def _link(self, url: str, mask: Mask) -> str:
         """An address on the internet that holds no secret; else none."""

@@ -76,7 +76,7 @@ def dashboard_socket(ws: Server, slug: str) -> None:
     mailbox = rt.hub.subscribe()
     ws.event.on_set = lambda: mailbox.mark(()) if ws.connected else mailbox.close()
     try:
-        Talk(rt, fragments(), ws, mailbox, slug).run(lambda: door.still_holds(passed))
+        Talk(rt, fragments(), ws, mailbox, slug).run(lambda: door.still_holds(passed), door.why_over(passed))
     except (ConnectionClosed, OSError):
         log.debug("A page of %s left.", slug)
     except NotFound:
@@ -107,8 +107,8 @@ class Talk:
         self._sent_at = 0.0
         self._beat_at = 0.0
 
-    def run(self, still_holds: Callable[[], bool]) -> None:
-        """Hear what the page has, then send whatever differs, until the hub closes or the page leaves."""
+    def run(self, still_holds: Callable[[], bool], why_over: str) -> None:
+        """Hear what the page has, then send whatever differs, until the hub closes, the page leaves, or may stay no more (`why_over`)."""
         self._hear()
         self._look()
         self._ws.send(BEAT)
@@ -121,7 +121,7 @@ class Talk:
                     self._ws.close(RESTARTING, "Glance is stopping.")
                 return
             if not still_holds():
-                self._ws.close(REVOKED, "Signed out.")
+                self._ws.close(REVOKED, why_over)
                 return
             if not taken and not later:
                 self._beat()

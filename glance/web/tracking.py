@@ -7,12 +7,16 @@ from typing import Any
 from glance.errors import FieldError, Invalid, NotFound
 from glance.model import Widget
 from glance.runtime import Runtime
+from glance.series.choosing import lower_first
 from glance.store.devices import Device, Sensor
+from glance.web import dial
 
 ALIASES = {"time_series": "line-chart", "line_chart": "line-chart", "metric": "stat", "stat_card": "stat"}
 RANGE = "24h"
 MAX_SAMPLES = 50
 LONGEST_TITLE = 120
+# how far back the values lie that a scale has to hold
+DIAL_S = 30 * 86400.0
 
 
 def slug_of_type(widget_type: str) -> str:
@@ -35,9 +39,22 @@ def make_widget(
         errors.append(FieldError("dashboard", "is not the slug of a dashboard"))
     if errors:
         raise Invalid(f"{errors[0].field} {errors[0].message}.", errors)
-    return runtime.placing.add(
-        dashboard, slug, title or suggested_title(device, sensor), {"data_source": data_source(device, sensor)}
-    )
+    params: dict[str, Any] = {"data_source": data_source(device, sensor)}
+    if definition is not None and {"min", "max"} <= set(definition.params.get("properties", {})):
+        params |= dial_of(runtime, sensor)
+    return runtime.placing.add(dashboard, slug, title or suggested_title(device, sensor), params)
+
+
+def dial_of(runtime: Runtime, sensor: Sensor) -> dict[str, float]:
+    """`min` and `max` for a widget that shows a sensor on a scale; empty where the definition's own have to do."""
+    if sensor.kind != "number":
+        return {}
+    now, latest = runtime.clock(), runtime.samples.latest(sensor.id)
+    points = runtime.samples.history(sensor.id, now - DIAL_S, now).points
+    known = [value for point in points for value in (point.low, point.high) if value is not None]
+    known += [latest.value] if latest is not None and latest.value is not None else []
+    found = dial.span(sensor, min(known, default=None), max(known, default=None))
+    return {} if found is None else {"min": found[0], "max": found[1]}
 
 
 def data_source(device: Device, sensor: Sensor) -> dict[str, Any]:
@@ -50,7 +67,7 @@ def suggested_title(device: Device, sensor: Sensor) -> str:
     """ "Living room temperature", as short as a title has to be."""
     # an id that is a path is named by its end
     name = device.title.strip() if device.title != device.id else device.id.rstrip("/").rpartition("/")[2]
-    name, what = upper_first(name), sensor.title.strip()
+    name, what = upper_first(name), lower_first(sensor.title.strip())
     both = name if what.casefold() in name.casefold() else f"{name} {what}"
     return both[:LONGEST_TITLE].strip() or "Sensor"
 

@@ -115,9 +115,7 @@ def tell(definition: Definition, trial: Kept, data: Any, error: str | None, pick
         target=can_pick and trial.has_answer,
         picked=_picked(definition, pick),
         picked_text=_picked_text(definition, data) if failed is None else "",
-        verdict="Fits what the definition expects."
-        if definition.shape is None
-        else f"Fits a widget of {definition.shape}.",
+        verdict="Fits what the definition expects.",
     )
 
 

@@ -49,7 +49,7 @@ def widget_socket(ws: Server, widget_id: str) -> None:
     try:
         with groups.joined(rt, widget_id, follower) as group:
             follower.catch_up(group, REPLAYED, cut=True)
-            stay(ws, follower, group, lambda: door.still_holds(passed))
+            stay(ws, follower, group, lambda: door.still_holds(passed), door.why_over(passed))
     except (ConnectionClosed, OSError):
         log.debug("A follower of %s left.", widget_id)
     except NotFound as error:
@@ -60,8 +60,8 @@ def widget_socket(ws: Server, widget_id: str) -> None:
         ws.event.on_set = None
 
 
-def stay(ws: Server, follower: Follower, group: Group, still_holds: Callable[[], bool]) -> None:
-    """Wait until the follower leaves or the group ends, and send what the group could not hand over."""
+def stay(ws: Server, follower: Follower, group: Group, still_holds: Callable[[], bool], why: str) -> None:
+    """Wait until the follower leaves or the group ends, and send what the group could not hand over; `why` it holds no more."""
     asked_at = time.monotonic()
     while ws.connected:
         follower.wake.wait(LOOK_S)
@@ -75,7 +75,7 @@ def stay(ws: Server, follower: Follower, group: Group, still_holds: Callable[[],
         if now - asked_at >= ASK_S:
             asked_at = now
             if not still_holds():
-                ws.close(REVOKED, "Signed out.")
+                ws.close(REVOKED, why)
                 return
         if not follower.catch_up(group, MOST_BEHIND):
             ws.close(FULL, "Too far behind; come back with since.")

@@ -20,8 +20,9 @@ document.addEventListener('securitypolicyviolation', e => seen.push(
   `${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile ?? ''}:${e.lineNumber} ${e.sample} ${e.target?.outerHTML?.slice(0, 200) ?? ''}`));
 """
 # What a document may not hold, whatever it was made of: a function of a document, live or only parsed, that gives a line for each fault.
+# In a live one scripts of ours may have set styles; those in its markup would be violations of the policy.
 SCAN = """
-(doc) => {
+(doc, live) => {
   const faults = [], say = (what, el) => faults.push(`${what}: ${el.outerHTML.slice(0, 220)}`);
   const never = 'base, object, embed, frame, frameset, applet, portal, style, meta[http-equiv], svg script, svg animate, svg set, ' +
     'svg foreignObject, svg image, math, marquee, noembed, xmp, plaintext, isindex, keygen, template[shadowrootmode]';
@@ -38,7 +39,7 @@ SCAN = """
     if (el.tagName === 'IFRAME' && !(el.closest('.k-iframe') && /^https?:/.test(el.src) && el.hasAttribute('sandbox'))) say('frame', el);
     for (const { name, value } of [...el.attributes]) {
       const low = name.toLowerCase();
-      if (/^on/.test(low) || low === 'style' || !/^[a-z][a-z0-9:-]*$/i.test(name)) say(`attribute ${name}`, el);
+      if (/^on/.test(low) || (low === 'style' && !live) || !/^[a-z][a-z0-9:-]*$/i.test(name)) say(`attribute ${name}`, el);
       if (/^(data-)?(hx|ws|sse)-(on|vals|headers)/.test(low) && /__h|__hit/.test(value)) say(`attribute ${name}`, el);
       if (/^(data-)?(hx-(get|post|put|patch|delete)|ws-connect|hx-ws:connect|sse-connect)$/.test(low) && !ours(value)) say(`asks ${name}`, el);
       if (loading.includes(low) && el.tagName !== 'IFRAME' && !value.startsWith('data:image/') && !ours(value) && !el.matches(engines)) say(`loads ${name}`, el);
@@ -102,7 +103,7 @@ class Watched:
 
     def look(self, where: str) -> None:
         """What the page as it is now holds that it should not, and what it was kept from doing."""
-        found = self.page.evaluate(f"({SCAN})(document)") + self.page.evaluate("window.seen.splice(0)")
+        found = self.page.evaluate(f"({SCAN})(document, true)") + self.page.evaluate("window.seen.splice(0)")
         if self.page.evaluate("window.__hit ?? null") is not None:
             found.append("something was set")
         if self.page.evaluate("typeof document.title + document.title").startswith("stringhit"):

@@ -25,7 +25,7 @@ from tests.waiting import until
 
 TOKEN = "a-token-for-the-hostile-strings"
 PASSWORD = "a long enough password"
-COPIES, TOGETHER = 8, 5
+COPIES, TOGETHER = 4, 10
 # Cards whose data are their params: how they take some strings.
 OWN_PARAMS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "notes": lambda some: {"text": "\n".join(some)},
@@ -177,7 +177,8 @@ class Hostile(Site):
                 slug = widget.custom_widget.removeprefix(PREFIX)
                 params = OWN_PARAMS[slug](some) if slug in OWN_PARAMS else mixed(widget.params, cycle(some))
                 with suppress(GlanceError):
-                    widget = self.runtime.placing.change(widget.id, {"params": params, "title": some[3][:120]})
+                    if slug in OWN_PARAMS or turn == 0:
+                        widget = self.runtime.placing.change(widget.id, {"params": params, "title": some[3][:120]})
                 with suppress(GlanceError):
                     self.runtime.refresher.push(widget, params if slug in OWN_PARAMS else mixed(example, cycle(some)))
         self.push(self.sentinel, f"turn {turn}")

@@ -180,3 +180,12 @@ def test_nothing_scrolls_sideways_on_a_phone(site: Site, look: Callable[..., Loo
     site.add("fixed", "Fixed with a rather long name that does not end soon", text="x")
     page = look(viewport={"width": 360, "height": 740}).open(site.address + path)
     assert page.run("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_fields_of_a_row_are_named_whole(site: Site, look: Callable[..., Look]) -> None:
+    site.runtime.dashboards.create("Home", slug="home")
+    page = look().open(f"{site.address}/widgets/new/feed?to=home")
+    page.page.click("button[value='add:urls']")
+    field = page.page.get_by_label("Address of row 1")
+    field.wait_for()
+    assert field.get_attribute("name") == "p.urls.0.url"

@@ -122,6 +122,13 @@ def test_the_menu_opens_by_keyboard_and_gives_the_focus_back(site: Site, look: C
     assert page.run("document.getElementById('w-menu').matches(':popover-open')") is False
 
 
+def test_a_settings_page_shows_its_section_whatever_the_address_points_at(
+    site: Site, look: Callable[..., Look]
+) -> None:
+    page = look().open(f"{site.address}/settings/credentials#c2")
+    assert "Write-only" in page.run("document.querySelector('main').innerText")
+
+
 def test_why_this_value_opens_over_the_page(site: Site, look: Callable[..., Look]) -> None:
     widget = site.tallies(1)[0]
     page = look().open(f"{site.address}/d/home").connected()
@@ -139,6 +146,13 @@ def test_removing_a_widget_takes_it_off_the_open_page(site: Site, look: Callable
     page = look().open(f"{site.address}/d/home").connected()
     page.run("window.here = true")
     page.page.click(f"#w-{gone.id} .w-menu")
+    page.page.click("[data-do=remove]")
+    assert page.run("document.querySelector('[data-do=remove]').innerText") == "Remove for good?"
+    page.page.keyboard.press("Escape")
+    page.page.click(f"#w-{gone.id} .w-menu")
+    assert page.run("document.querySelector('[data-do=remove]').innerText") == "Remove"
+    assert site.runtime.widgets.get(gone.id)
+    page.page.click("[data-do=remove]")
     page.page.click("[data-do=remove]")
     page.until(f"!document.getElementById('w-{gone.id}')")
     assert page.run(f"!!document.getElementById('w-{stays.id}')") is True

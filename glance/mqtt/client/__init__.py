@@ -56,6 +56,7 @@ class MqttClient:
         self._wake = Wake()
         self._refusing = False
         self._again = False
+        self._asking = False
         self._short = 0
         self._worked_at = float("-inf")
         self._unwelcome = False
@@ -116,6 +117,11 @@ class MqttClient:
     def redeliver(self) -> None:
         """Connect anew, so that the broker delivers again what was not acknowledged."""
         self._again = True
+        self._wake.up()
+
+    def ask_retained(self) -> None:
+        """Subscribe once more, so that the broker sends again what it keeps; where there is no connection the next one does."""
+        self._asking = True
         self._wake.up()
 
     # The thread
@@ -205,7 +211,11 @@ class MqttClient:
     def _serve(self, connection: Connection) -> None:
         """Read and write until the connection ends or is to end."""
         denied: tuple[str, ...] = ()
+        self._asking = False
         while not connection.ended and not self._stop.is_set() and not self._again:
+            if self._asking:
+                self._asking = False
+                connection.subscribe()
             connection.turn(self._wake, 1.0, self._acks, reading=not self._refusing)
             if connection.denied != denied:
                 denied = connection.denied

@@ -105,6 +105,10 @@ class Connection:
         client.loop_misc()
         self.ended = self.ended or client.socket() is None
 
+    def subscribe(self) -> None:
+        """Ask for the topics; the broker sends what it keeps of them, also where they are subscribed to already."""
+        self._client.subscribe(peer.subscriptions(self._party.topics, self._protocol))
+
     def goodbye(self, acks: deque[tuple[int, int]]) -> None:
         """Send the last acknowledgements, say offline, and disconnect; the session is kept."""
         client = self._client
@@ -161,7 +165,7 @@ class Connection:
         self._party.receiver.connected(self.number, bool(flags.session_present), self._protocol != V5)
         if flags.session_present and self._party.unwanted:
             client.unsubscribe(list(self._party.unwanted))
-        client.subscribe(peer.subscriptions(self._party.topics, self._protocol))
+        self.subscribe()
         client.publish(STATUS, "online", qos=0, retain=True)
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
 
-from glance.mqtt.decode import emsesp, ha_states, homeassistant, tasmota_discovery, topics, victron
+from glance.mqtt.decode import emsesp, ha_states, homeassistant, homie, tasmota_discovery, topics, victron
 from glance.mqtt.decode.body import LARGEST_BYTES, Body
 from glance.mqtt.decode.body import read as read_body
 from glance.mqtt.decode.draft import Draft, Message
@@ -26,11 +27,11 @@ LONGEST_TOPIC = 1024
 class Decoder:
     """Turns messages into readings, declarations and liveness; one object, used by one thread; its memory is bounded.
 
-    `zone` is that of times without an offset (None = this computer's).
+    `zone` is that of times without an offset (None = this computer's), `decimal_comma` whether 21,5 is a number.
     """
 
-    def __init__(self, zone: tzinfo | None = None) -> None:
-        self._memory = Memory(zone)
+    def __init__(self, zone: tzinfo | None = None, *, decimal_comma: bool = False) -> None:
+        self._memory = Memory(zone, decimal_comma=decimal_comma)
         self._routes: dict[str, tuple[Reader, bool]] = {}
         self._epoch = 0
         self._logged: set[str] = set()
@@ -78,6 +79,8 @@ class Decoder:
         draft = Draft(self._memory, Message(topic, topic.split("/"), body, retained, arrived_at))
         if takes_any or body.form == "json" or body.form == "text":
             reader(draft)
+        elif body.form == "empty" and (gone := homie.parts_of(draft.message.levels, self._memory)) is not None:
+            homie.take_back(draft, *gone)
         else:
             _unreadable(draft, body)
         return draft.outcome()
@@ -164,6 +167,10 @@ class Decoder:
             if series.words != set()
         }
         return json.dumps({"version": 1, "same": memory.same, "declarations": memory.declarations, "words": words})
+
+    def carry_on(self, on: Mapping[tuple[str, str], float]) -> None:
+        """Sensors whose newest value is on, and since when (Unix seconds): those with a declared time go off when it is over."""
+        ha_states.goes_off_still(self._memory, on)
 
     def remember(self, snapshot: str) -> None:
         """Take up what an earlier snapshot() held; one that cannot be read is left alone, the broker tells most of it again."""

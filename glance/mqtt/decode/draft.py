@@ -17,6 +17,7 @@ from glance.mqtt.decode.memory import (
     Memory,
     Series,
 )
+from glance.mqtt.decode.values import with_point
 from glance.mqtt.readings import (
     Bridged,
     DeviceInfo,
@@ -126,6 +127,8 @@ class Draft:
             info = series.info
             kind = info.kind or kind
             unit = info.unit or unit
+        if memory.decimal_comma and type(raw) is str and "," in raw and self.ecosystem in UNDECLARED:
+            raw = with_point(raw)
         value, label, kind, unit = value_of(sensor, raw, unit, kind, series)
         if value is None or (kind == "number" and value > A_MOMENT and unit is None and self._is_now(value)):
             self.empty += 1

@@ -152,7 +152,7 @@ def read_states(draft: Draft, rules: list[Rule]) -> None:
     text, json = _json_of(draft.message.body)
     if type(json) is dict:
         draft.time_in(json)
-    unread, done = 0, set[tuple[str, str]]()
+    why, done = "", set[tuple[str, str]]()
     for rule in rules:
         if (rule.device, rule.sensor) in done:
             # One sensor that is declared twice, while its publisher moves from single declarations to one for the device.
@@ -161,7 +161,7 @@ def read_states(draft: Draft, rules: list[Rule]) -> None:
             value = _value(rule, text, json)
         except (Missing, ValueError):
             continue
-        unread += not rule.template.understood
+        why = rule.template.why or why
         if value is None or value == "" or type(value) in (dict, list):
             continue
         if rule.truth is not None and (not rule.sensor.endswith(".state") or type(value) is not bool):
@@ -177,19 +177,33 @@ def read_states(draft: Draft, rules: list[Rule]) -> None:
         if draft.reading(rule.device, rule.sensor, value, None, rule.kind) and rule.off_s is not None:
             _goes_off(draft, rule)
     if not draft.readings:
-        why = "its template is not understood" if unread else "none of the declared values is in it"
+        why = f"its template {why}" if why else "none of the declared values is in it"
         draft.says("meta", f"Declared by Home Assistant discovery, but {why}.")
+    elif why:
+        draft.says("reading", f"Taken as it was sent, because the declared template {why}.")
 
 
 def _goes_off(draft: Draft, rule: Rule) -> None:
     """Note when a sensor that says only "on" is off again (off_delay): each "on" begins the time anew."""
     reading, offs = draft.readings[-1], draft.memory.offs
     key = (reading.device, reading.sensor)
-    if reading.value is not True or reading.retained or rule.off_s is None:
+    if reading.value is not True or rule.off_s is None:
         offs.pop(key, None)
-        return
-    word = next((word for word, on in (rule.truth or {}).items() if not on), "OFF")
-    offs[key] = (draft.message.arrived_at + rule.off_s, word)
+    elif not reading.retained:
+        offs[key] = (draft.message.arrived_at + rule.off_s, _off_word(rule))
+
+
+def _off_word(rule: Rule) -> str:
+    return next((word for word, on in (rule.truth or {}).items() if not on), "OFF")
+
+
+def goes_off_still(memory: Memory, on: Mapping[tuple[str, str], float]) -> None:
+    """Note when sensors go off that were on when Glance ended; `on` = since when (Unix seconds), by device and sensor."""
+    for rules in memory.of("ha topics").values():
+        for rule in rules:
+            key = (memory.same.get(rule.device, rule.device), rule.sensor)
+            if rule.off_s is not None and key in on and key not in memory.offs:
+                memory.offs[key] = (on[key] + rule.off_s, _off_word(rule))
 
 
 def _value(rule: Rule, text: str, json: Any) -> Any:

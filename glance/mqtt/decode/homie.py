@@ -17,7 +17,7 @@ from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.values import number
-from glance.mqtt.readings import Presence, SensorInfo, SensorKind
+from glance.mqtt.readings import Presence, Removed, SensorInfo, SensorKind
 
 ECOSYSTEM, VALETUDO = "homie", "valetudo"
 STATES: dict[str, Presence] = {
@@ -101,6 +101,25 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
         draft.reading(device, sensor, value, _valetudo_unit(sensor, value), VALETUDO_KINDS.get(sensor))
     else:
         draft.reading(device, sensor, _seconds(value))
+
+
+def take_back(draft: Draft, base: str, rest: list[str]) -> None:
+    """A topic was emptied: of a property, which is gone then, or of what makes a device (v4 "Device Lifecycle", v5 "Device removal")."""
+    draft.ecosystem = VALETUDO if base == VALETUDO else ECOSYSTEM
+    memory = draft.memory
+    device = memory.same.get(found := device_id(base, rest[0]), found)
+    if rest[1:] in (["$state"], ["$description"], ["$homie"]):
+        memory.declare(draft.message.topic, "")
+        # if it comes back it has to describe itself anew
+        memory.known(device).info = None
+        draft.removed.append(Removed(device, None))
+        draft.says("removal", "The device was taken back; its history stays.")
+    elif len(rest) == 3 and not any(level.startswith("$") for level in rest):
+        draft.removed.append(Removed(device, clean("/".join(rest[1:]))))
+        draft.says("removal", "The property was taken back; its history stays.")
+    else:
+        memory.declare(draft.message.topic, "")
+        draft.says("meta", "An attribute was taken back.")
 
 
 def _seconds(value: Any) -> Any:

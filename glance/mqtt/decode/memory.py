@@ -68,8 +68,10 @@ class Known:
 class Memory:
     """The learned state of one decoder; used by one thread."""
 
-    def __init__(self, zone: tzinfo | None) -> None:
+    def __init__(self, zone: tzinfo | None, *, decimal_comma: bool = False) -> None:
         self.zone = zone
+        # The owner says that publishers without a grammar of their own write 21,5 for 21.5.
+        self.decimal_comma = decimal_comma
         self.series: Bounded[tuple[str, str], Series] = Bounded(MOST_SERIES)
         self.devices: Bounded[str, Known] = Bounded(MOST_DEVICES)
         # One device by several names (a friendly name, an address, a discovery identifier): name -> device id.

@@ -74,9 +74,9 @@ def _faults(row: Any, device: Any, where: str) -> list[FieldError]:
         return [FieldError(where.rstrip("."), "must be an object with sensor_type and value.")]
     out = []
     if not _named(device):
-        out.append(FieldError("device_id" if "device_id" not in row else f"{where}device_id", NAME_FAULT))
+        out.append(FieldError("device_id" if "device_id" not in row else f"{where}device_id", _name_fault(device)))
     if not _named(row.get("sensor_type")) or type(row.get("sensor_type")) is not str:
-        out.append(FieldError(f"{where}sensor_type", NAME_FAULT))
+        out.append(FieldError(f"{where}sensor_type", _name_fault(row.get("sensor_type"))))
     out.extend(FieldError(f"{where}value", fault) for fault in _value_fault(row))
     unit = row.get("unit")
     if unit is not None and (type(unit) is not str or len(unit) > 24):
@@ -93,6 +93,21 @@ def _named(name: Any) -> bool:
     return type(name) is str and bool(name.strip()) and len(name) <= LONGEST_NAME and name.isprintable()
 
 
+def _name_fault(name: Any) -> str:
+    """What is wrong with a name; one of the right length holds something that nobody could see in a list."""
+    if type(name) is str and name.strip() and len(name) <= LONGEST_NAME:
+        return _unseen(name) or NAME_FAULT
+    return NAME_FAULT
+
+
+def _unseen(text: str) -> str | None:
+    """A sentence about the first character of a text that cannot be seen; None where there is none."""
+    unseen = next((c for c in text if not c.isprintable()), None)
+    if unseen is None:
+        return None
+    return f"holds a character that cannot be seen (U+{ord(unseen):04X}); leave it out."
+
+
 def _value_fault(row: Mapping[str, Any]) -> list[str]:
     if "value" not in row:
         return ["is missing."]
@@ -105,11 +120,10 @@ def _value_fault(row: Mapping[str, Any]) -> list[str]:
         return ["must be a number, true, false or a text."]
     if values.nothing(raw):
         return ["holds no value."]
-    return (
-        []
-        if len(raw) <= values.LONGEST_TEXT and raw.isprintable()
-        else [f"must be a text of at most {values.LONGEST_TEXT} characters."]
-    )
+    if len(raw) > values.LONGEST_TEXT:
+        return [f"must be a text of at most {values.LONGEST_TEXT} characters."]
+    unseen = _unseen(raw)
+    return [unseen] if unseen else []
 
 
 def parse_body(obj: Any, *, now: float, oldest_s: float, zone: tzinfo | None = None) -> list[Reading]:

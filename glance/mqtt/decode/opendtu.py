@@ -12,7 +12,7 @@ from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean, role
 from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.topics import presence
-from glance.mqtt.readings import SensorInfo
+from glance.mqtt.readings import SensorInfo, SensorKind
 
 ECOSYSTEM = "opendtu"
 SERIAL = re.compile(r"1[0-9a-f]{11}\Z")
@@ -24,6 +24,9 @@ UNITS = {
     "pf_ac": None, "temp": "°C", "u_dc": "V", "i_dc": "A", "p_dc": "W", "maxpower": "W", "active_powerlimit": "%", "wifi_rssi": "dBm",
     "maxtemp": "°C",
 }  # fmt: skip
+# 1 and 0 are answers to a question here.
+BINARY = frozenset(("producing", "reachable"))
+YES = (("1", "yes"), ("0", "no"))
 COUNTERS = frozenset(("yieldday", "yieldtotal"))
 META = frozenset(
     "bootloaderversion fwbuildversion fwbuilddatetime hwpartnumber hwversion hostname ip bssid last_update name last_success version "
@@ -61,7 +64,7 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
     if rest == ["dtu", "status"] or rest == ["mqtt"] or rest == ["status"]:
         state = presence(str(body.value).replace("not connected", "offline"))
         if state:
-            draft.alive(draft.device(clean(f"{base}/dtu"), name="dtu"), state)
+            draft.alive(draft.device(clean(f"{base}/dtu"), name=_name(base, "dtu"), maker="OpenDTU"), state)
             draft.alive(f"{base}/dtu", state, bridge=True)
             return
     if SERIAL.match(name) and rest[1:] == ["name"] and body.form == "text":
@@ -76,7 +79,9 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
     if not own:
         device = clean(base)
     if not draft.knows(device):
-        draft.device(device, name=name if own else base, bridge=f"{base}/dtu" if own and name != "dtu" else None)
+        draft.device(
+            device, name=_name(base, name if own else ""), bridge=f"{base}/dtu" if own and name != "dtu" else None
+        )
     sensor = clean("/".join(rest[1:] if own else rest))
     _read(draft, device, sensor, key)
 
@@ -90,9 +95,18 @@ def _read(draft: Draft, device: str, sensor: str, key: str) -> None:
         return
     lower = key.lower()
     new = (device, sensor) not in draft.memory.series
-    if (
-        draft.reading(device, sensor, value, UNITS[lower] if lower in UNITS else units.guess(key, value))
-        and new
-        and lower in COUNTERS
-    ):
+    kind: SensorKind | None = "boolean" if lower in BINARY else None
+    unit = UNITS[lower] if lower in UNITS else units.guess(key, value)
+    if not draft.reading(device, sensor, value, unit, kind) or not new:
+        return
+    if lower in COUNTERS:
         draft.sensors.append(SensorInfo(device, sensor, device_class="energy", state_class="total_increasing"))
+    elif kind is not None:
+        draft.sensors.append(SensorInfo(device, sensor, kind=kind, value_labels=YES))
+
+
+def _name(base: str, part: str) -> str:
+    """What people call a part of a plant: its gateway, its sum, an inverter that has not told its name."""
+    if part == "dtu":
+        return "OpenDTU gateway" if base == "solar" else f"OpenDTU gateway {base}"
+    return part or ("Solar, all inverters" if base == "solar" else base)

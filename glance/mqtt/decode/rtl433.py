@@ -26,6 +26,7 @@ UNITS = {
     "depth_cm": "cm", "power0_W": "W", "power1_W": "W", "power2_W": "W", "battery_pct": "%", "light_klx": "klx",
 }  # fmt: skip
 # Keys of which one at least says that an object is an rtl_433 packet.
+SKIP_OK = SKIP | {"battery_ok"}
 MARKS = ("mic", "mod", "battery_ok", "raw_msg", "snr")
 
 
@@ -70,7 +71,14 @@ def read(draft: Draft, fields: dict[str, Any]) -> None:
     if type(fields.get("type")) is str and fields["type"] == "TPMS":
         draft.sentence = "A tyre of a passing car."
     draft.device(device, name=device.replace("-", " "), model=str(fields["model"]), maker=fields.get("brand"))
-    leaves(draft, device, fields, unit_of, skip=SKIP)
+    leaves(draft, device, fields, unit_of, skip=SKIP_OK)
+    if "battery_ok" in fields:
+        _battery_ok(draft, device, fields["battery_ok"])
+
+
+def _battery_ok(draft: Draft, device: str, raw: Any) -> None:
+    """1 is good and 0 is low; a few sensors tell a share between."""
+    draft.reading(device, "battery_ok", raw, None, "boolean" if str(raw) in ("0", "1") else None)
 
 
 def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
@@ -83,4 +91,7 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
         return
     device = clean("-".join(part for part in parts if part and part != "TPMS"))
     draft.device(device, name=device.replace("-", " "), model=parts[0])
-    draft.reading(device, clean(key), raw, unit_of(key, raw))
+    if key == "battery_ok":
+        _battery_ok(draft, device, raw)
+    else:
+        draft.reading(device, clean(key), raw, unit_of(key, raw))

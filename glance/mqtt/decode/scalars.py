@@ -12,7 +12,7 @@ from glance.mqtt.decode.joined import join_state, place_of
 from glance.mqtt.decode.keys import role
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import CLEARLY, LIVENESS_LEVELS, device_of, label_of, presence, split
-from glance.mqtt.decode.values import COMMA
+from glance.mqtt.decode.values import COMMA, with_point
 
 ROOM_KEYS = ("room", "location", "area", "zone")
 NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
@@ -20,6 +20,7 @@ NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
 PLAIN_LIVENESS = frozenset(("online", "lwt", "connected", "alive"))
 # collectd: the time, then the values of one data set.
 STAMPED = re.compile(r"([0-9]{10}(?:\.[0-9]+)?)((?::(?:[-+.0-9eE]+|nan)){1,8})\Z")
+COMMA_FOUND = "A number with a comma: the sender should write a point; where commas are decimal marks, set GLANCE_MQTT_DECIMAL_COMMA=1."
 
 
 def introduce(draft: Draft, device: str, fields: Mapping[str, Any]) -> str:
@@ -80,9 +81,11 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
     if type(raw) is str and ":" in raw and (stamped := STAMPED.match(raw)):
         _stamped(draft, device, sensor, stamped)
         return
-    if type(raw) is str and "," in raw and COMMA.match(raw):
-        draft.says("unreadable", "A number with a decimal comma: the sender should write a point.")
-        return
+    if type(raw) is str and "," in raw:
+        raw = with_point(raw) if draft.memory.decimal_comma else raw
+        if COMMA.match(raw):
+            draft.says("unreadable", COMMA_FOUND)
+            return
     device, sensor = place_of(draft, levels, device, sensor)
     unit = units.guess(name, raw)
     if draft.reading(device, sensor, raw, unit, "event" if what == "event" else None):

@@ -33,13 +33,14 @@ class Template(NamedTuple):
     """`render(text, json)` gives the value as it is (number, bool, text); `path` where in the JSON it comes from.
 
     `plain`: the value at the path is not changed (a filter that only casts or rounds is no change). `understood` False =
-    the template could not be taken; the raw value stands.
+    the template could not be taken; the raw value stands, and `why` says what keeps it from being taken.
     """
 
     path: tuple[str | int, ...] | None
     plain: bool
     understood: bool
     render: Callable[[str, Any], Any]
+    why: str = ""
 
 
 def _as_it_is(text: str, _json: Any) -> Any:
@@ -47,7 +48,15 @@ def _as_it_is(text: str, _json: Any) -> Any:
 
 
 RAW = Template((), True, True, _as_it_is)
-NOT_UNDERSTOOD = Template((), False, False, _as_it_is)
+NOT_UNDERSTOOD = Template((), False, False, _as_it_is, "is not understood")
+ASKS_OTHERS = NOT_UNDERSTOOD._replace(
+    why="asks for other entities (states and the like), which only Home Assistant itself can tell"
+)
+TOO_LONG = NOT_UNDERSTOOD._replace(why=f"is longer than {LONGEST_TEMPLATE} characters")
+# What a template asks of the whole of Home Assistant, not of the message.
+OTHERS = re.compile(
+    r"\b(?:states\b|(?:state_attr|is_state|is_state_attr|has_value|expand|device_attr|area_\w+|device_\w+|closest|distance)\s*\()"
+)
 CASTS = frozenset(("float", "int", "round", "string", "trim", "is_defined", "default", "d", "abs_"))
 
 
@@ -58,14 +67,14 @@ def compiled(source: str | None) -> Template:
         return RAW
     source = source.strip()
     if len(source) > LONGEST_TEMPLATE:
-        return NOT_UNDERSTOOD
+        return TOO_LONG
     found = SIMPLE.match(source)
     simple = _simple(found) if found else None
     if simple is not None:
         return simple
     program = sandbox.compiled(source)
     if program is None:
-        return NOT_UNDERSTOOD
+        return ASKS_OTHERS if OTHERS.search(source) else NOT_UNDERSTOOD
     paths = {path_of(p) for p in PATH_IN.findall(source)}
     path = paths.pop() if len(paths) == 1 else None
     return Template(path, False, True, program)

@@ -12,7 +12,12 @@ PADDED = re.compile(r"[+-]?0[0-9]+\Z")
 NUMBER_THEN_UNIT = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9.+-].{0,15})\Z")
 
 # A number written with a comma, which may be a decimal or a thousands mark; with a unit behind it or none.
-COMMA = re.compile(r"[+-]?(?:[0-9]+,[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+)(?:\s*[^\s0-9,.:;/-].{0,7})?\Z")
+COMMA = re.compile(
+    r"[+-]?(?:[0-9]+,[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+)(?:\s*[^\s0-9,.:;/-].{0,7})?\Z"
+)
+
+# The same where a comma is known to be the decimal mark: 21,5 and 1.234,5.
+DECIMAL_COMMA = re.compile(r"([+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)),([0-9]+)((?:\s*[^\s0-9,.:;/-].{0,15})?)\Z")
 
 # Words that say "there is no value now".
 NOTHING = frozenset(
@@ -45,6 +50,12 @@ def number_in(text: str) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def with_point(text: str) -> str:
+    """A number that is written with a decimal comma, with a point; any other text as it is."""
+    found = DECIMAL_COMMA.match(text.strip())
+    return f"{found[1].replace('.', '')}.{found[2]}{found[3]}" if found else text
 
 
 def nothing(text: str) -> bool:

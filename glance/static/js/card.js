@@ -36,8 +36,15 @@ function place(pop, anchor) {
   pop.style.top = (from.bottom + 6 + size.height > innerHeight ? Math.max(8, from.top - size.height - 6) : from.bottom + 6) + 'px';
 }
 
+// What cannot be taken back is asked once more, by the item itself.
+function asked(item, word) {
+  item.dataset.asked = word;
+  item.lastElementChild.textContent = word;
+}
+
 function openMenu(link) {
   menuFor = link;
+  asked(menu.querySelector('[data-sure]'), 'Remove');
   const card = cardOf(link);
   menu.querySelector('[data-do="settings"]').href = link.href;
   menu.querySelector('[data-do="refresh"]').hidden = !card.querySelector('[data-refresh]');
@@ -79,6 +86,7 @@ const acts = {
 menu?.addEventListener('click', event => {
   const item = event.target.closest('[data-do]');
   if (!item) return;
+  if (item.dataset.sure && item.dataset.asked !== item.dataset.sure) { asked(item, item.dataset.sure); return; }
   menu.hidePopover();
   menuFor?.focus();
   acts[item.dataset.do]?.(cardOf(menuFor));

@@ -39,6 +39,12 @@ function columns(series) {
   })];
 }
 
+// A line that never changed lies in the middle, as in the drawing that the page comes with; zero keeps its place at the bottom.
+function spread(low, high) {
+  const room = low === high ? Math.abs(low) / 10 : 0;
+  return uPlot.rangeNum(low - room, room || low !== high ? high + room : high + 1, 0.1, true);
+}
+
 function swatch(index) {
   const svg = document.createElementNS(SVG, 'svg'), path = document.createElementNS(SVG, 'path');
   svg.setAttribute('class', 'swatch'); svg.setAttribute('viewBox', '0 0 14 6');
@@ -98,7 +104,7 @@ function options(host, chart, span_s) {
     width: Math.max(10, host.clientWidth), height: Math.max(10, host.clientHeight), padding: [6, RIGHT_PX, 0, 0],
     cursor: { points: { size: 7, width: 2 }, drag: { x: true, y: false, dist: 6 } }, legend: { show: false },
     // a single point stands at the end of its last hour
-    scales: { x: { range: (_, low, high) => (low == null ? [Date.now() / 1000 - 3600, Date.now() / 1000] : low === high && !bars ? [high - 3600, high] : [low, high + bars]) }, y: { range: (_, low, high) => (low == null ? [0, 1] : bars ? [Math.min(0, low), Math.max(high, 0) * 1.1 || 1] : uPlot.rangeNum(low, high === low ? low + 1 : high, 0.1, true)) } },
+    scales: { x: { range: (_, low, high) => (low == null ? [Date.now() / 1000 - 3600, Date.now() / 1000] : low === high && !bars ? [high - 3600, high] : [low, high + bars]) }, y: { range: (_, low, high) => (low == null ? [0, 1] : bars ? [Math.min(0, low), Math.max(high, 0) * 1.1 || 1] : spread(low, high)) } },
     axes: [
       { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (plot, ts) => ts.map(t => (fits(plot, t, mark(t)) ? mark(t) : '')) },
       { stroke: () => ink('--ink-3'), font, size: (_, marks) => Math.max(34, ...(marks ?? []).map(mark => 14 + 6.5 * mark.length)), gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : grouped(String(+v.toFixed(6)))) + short) },

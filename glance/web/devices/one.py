@@ -155,7 +155,10 @@ def make_chart(rt: Runtime, sensor: Sensor, range_name: str, now: float) -> Char
     samples, begin = rt.samples, now - RANGES[range_name]
     if sensor.kind != "number":
         stretches = samples.timeline(sensor.id, begin, now, 200)
-        band = [(at, one.value) for one in stretches for at in (one.begin, one.end)] if sensor.kind == "boolean" else []
+        band: list[tuple[float, float | None]] = []
+        if sensor.kind == "boolean" and stretches:
+            # before the first of them nothing is known
+            band = [(begin, None), *((at, one.value) for one in stretches for at in (one.begin, one.end))]
         return Chart(range_name, stretches=tuple(reversed(stretches[-STRETCHES_SHOWN:])), band=tuple(band))
     points = samples.history(sensor.id, begin, now, CHART_POINTS).points
     shown: list[list[float | None]] = [

@@ -31,6 +31,7 @@ __all__ = [
     "init_app",
     "is_local_request",
     "still_holds",
+    "why_over",
 ]
 
 
@@ -75,6 +76,11 @@ class BearerSubprotocols:
 def still_holds(passed: Pass) -> bool:
     """False once the session or token of an open socket has ended; close it with 4403 then."""
     return the_door().access.still_holds(passed)
+
+
+def why_over(passed: Pass) -> str:
+    """The sentence that an open socket is closed with where its pass holds no more."""
+    return "This token opens nothing any more." if passed.way == "token" else "Signed out."
 
 
 def charge(kind: str, amount: float = 1.0) -> None:
