@@ -23,9 +23,10 @@ RAW_LIMIT = 20_000
 
 
 class TracingClient(sources.HttpClient, Protocol):
-    """The outbound client of one fetch: beside requests it keeps what was exchanged, for explain."""
+    """The outbound client of one fetch: beside requests it keeps what was exchanged, for explain, and what logins gave."""
 
     exchanges: list[Exchange]
+    learned: tuple[str, ...]
 
     def lend(self, credential: Bound) -> None:
         """Let requests from now on use one more credential."""
@@ -172,7 +173,7 @@ def run(
     error: FetchError | None = None
     try:
         answer = ready.kind.fetch(ready.source, io)
-        mask = Mask((*secrets, *io.lent())) if lent else mask
+        mask = Mask((*secrets, *io.lent(), *client.learned)) if lent or client.learned else mask
         if answer is not sources.NOT_MODIFIED:
             answer = _hidden(mask, answer)
             raw = mask.text(_text(answer))

@@ -6,7 +6,7 @@ Everything that has to be balanced must be, so that the text cannot end the bloc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _AT_RULES = ("media", "container", "supports", "keyframes")
 _FETCHES = frozenset({"url", "src", "image", "image-set", "-webkit-image-set"})
@@ -25,6 +25,9 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE | re.IGNORECASE,
 )
 _FIXED = re.compile(r"position\s*:[^;{}]*\bfixed\b", re.IGNORECASE)
+_PSEUDO_ELEMENT = re.compile(
+    r"(?:::[\w-]+(?:\([^()]*\))?|:(?:before|after|first-line|first-letter))(?::[\w-]+)*\s*$", re.IGNORECASE
+)
 _KEYFRAMES = re.compile(r"@keyframes\s*([^\s{]*)", re.IGNORECASE)
 
 
@@ -51,17 +54,72 @@ def fault(style: str) -> str | None:
         bare.append({"comment": " ", "string": '""'}.get(kind, text))
     if open_:
         return f"has a {open_[-1]} that nothing ends"
+    if any(kind == "nested" for _, kind in _pieces(style)):
+        return "has a rule within a rule; write its whole selector instead"
     return _meaning("".join(bare))
 
 
 def confined(style: str, ids: Iterable[str]) -> str:
-    """The stylesheet for what is inside of the cards of the widgets with these ids, and for nothing else.
+    """The stylesheet for what is inside of the cards of the widgets with these ids, and for nothing else; `fault` found none.
 
     What it styles is clipped to the card's body, also where it is moved or lifted above everything.
     """
     bodies = [f"#w-{widget_id}>.w-body" for widget_id in ids]
-    hold = f"{','.join(bodies)}{{position:relative;contain:layout paint}}"
-    return f"{hold}\n@scope ({','.join(f'{body}>*' for body in bodies)}){{\n{style}\n}}"
+    inside = f":where({','.join(f'{body} *' for body in bodies)})"
+    parts = [f"{','.join(bodies)}{{position:relative;contain:layout paint}}\n"]
+    for piece, kind in _pieces(style):
+        parts.append(",".join(_held(one, inside) for one in _split(piece)) if kind == "selectors" else piece)
+    return "".join(parts)
+
+
+def _pieces(style: str) -> Iterator[tuple[str, str]]:
+    """The text without its comments in pieces, each with its kind: selectors, nested (what begins a block in a rule), or other."""
+    held: list[str] = []
+    blocks: list[str] = []
+    depth = 0
+    for token in _TOKEN.finditer(style):
+        text = token.group(0)
+        if token.lastgroup == "comment":
+            text = " "
+        depth += (text[-1:] in ("(", "[") and token.lastgroup in ("call", "other")) - (text in (")", "]"))
+        if depth or text not in ("{", "}", ";"):
+            held.append(text)
+            continue
+        piece = "".join(held)
+        held = []
+        within = blocks[-1] if blocks else "group"
+        at = piece.lstrip().startswith("@")
+        begins = text == "{" and not at and within == "group"
+        yield piece, "nested" if text == "{" and within == "rule" else "selectors" if begins else "other"
+        yield text, "other"
+        if text == "{":
+            blocks.append("frames" if _KEYFRAMES.match(piece.lstrip()) else "group" if at else "rule")
+        elif text == "}":
+            blocks.pop()
+    yield "".join(held), "other"
+
+
+def _split(selectors: str) -> list[str]:
+    """The selectors of a list, parted at the commas that stand in no brackets."""
+    found = [""]
+    depth = 0
+    for token in _TOKEN.finditer(selectors):
+        text = token.group(0)
+        depth += (text[-1:] in ("(", "[") and token.lastgroup in ("call", "other")) - (text in (")", "]"))
+        if text == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += text
+    return found
+
+
+def _held(selector: str, inside: str) -> str:
+    """A selector that matches what it matched, as far as that is `inside`; a pseudo-element stays at its end."""
+    element = _PSEUDO_ELEMENT.search(selector)
+    plain = selector[: element.start()] if element else selector.rstrip()
+    # " ::before" is that of anything within
+    whole = f"{plain}*" if not plain or plain[-1] in " \n\t>+~" else plain
+    return f":is({whole.strip()}){inside}{element.group(0).strip() if element else ''}"
 
 
 def _odd(kind: str, text: str, address: str, fetches: bool) -> str | None:

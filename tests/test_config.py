@@ -85,3 +85,10 @@ def test_an_empty_file_is_named_and_not_taken_for_no_password(tmp_path: Path, te
 
 def test_a_file_setting_without_a_name_counts_as_not_set() -> None:
     assert read_settings({"GLANCE_PASSWORD_FILE": "", "GLANCE_PASSWORD": "a long one"}).password == "a long one"
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_password_or_token_is_none(value: str) -> None:
+    found = read_settings({"GLANCE_PASSWORD": value, "GLANCE_API_TOKEN": value})
+    assert not found.password
+    assert not found.api_token

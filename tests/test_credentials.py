@@ -332,6 +332,25 @@ def test_a_changed_value_is_used_at_once_and_failing_widgets_try_again(site: Sit
     assert site.get("/api/credentials/media").json["hosts"] == ["127.0.0.1"]
 
 
+@pytest.mark.parametrize("by_cookie", [True, False])
+def test_what_a_login_gave_is_hidden_where_the_upstream_shows_it(site: Site, by_cookie: bool) -> None:
+    session = "0f9e8d7c-given-by-the-login"
+    head = {"Set-Cookie": f"sid={session}; Path=/; HttpOnly"} if by_cookie else {}
+    site.upstream.handle("/login", lambda _: Reply(body=json.dumps({"sid": session}).encode(), headers=head))
+    echo(site)
+    auth = {"kind": "session", "login": {"url": site.upstream.url("/login"), "json": {"password": "x"}}}
+    define(site, {"url": site.upstream.url("/echo"), "auth": auth if by_cookie else {**auth, "token": "sid"}})
+    widget = site.widget("media")
+    for _ in range(2):  # by its own login, then with the session that is kept
+        site.post(f"/api/widgets/{widget}/refresh")
+        paths = (f"/api/widgets/{widget}/explain", f"/api/widgets/{widget}/data", f"/widgets/{widget}/explain")
+        text = "".join(site.get(path).text for path in paths)
+        assert "••••••••" in text
+        assert session not in text
+    sent = site.upstream.last("/echo").headers
+    assert session in sent["cookie" if by_cookie else "authorization"]
+
+
 def test_it_shows_nowhere_even_where_the_upstream_sends_it_back(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     store(site)

@@ -266,3 +266,28 @@ def test_what_homie_takes_back_is_gone_and_comes_back_described() -> None:
     back = say(decoder, "homie/esp/climate/temperature", "20")
     assert [info.device for info in back.devices] == ["esp"]
     assert say(decoder, "lab/x/value", "").verdict == "meta"
+
+
+def test_the_parts_of_a_composite_zigbee_property_are_called_by_it_too() -> None:
+    part = {"type": "numeric", "property": "x", "label": "X", "access": 7}
+    colour = {"type": "composite", "property": "color", "label": "Color", "features": [part]}
+    listed = bridge_devices("lamp")
+    listed[0]["definition"]["exposes"] = [{"type": "light", "features": [colour]}]
+    told = say(Decoder(UTC), "zigbee2mqtt/bridge/devices", listed, retained=True).sensors
+    assert [(info.sensor, info.name) for info in told] == [("color.x", "Color X")]
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "name"),
+    [
+        ("evcc/loadpoints/1/chargePower", "7200", "evcc charging point 1"),
+        ("evcc/site/gridPower", "-20", "evcc site"),
+        ("teslamate/cars/1/odometer", "1000", "Tesla 1"),
+        ("zwave/5/49/0/Air_temperature", "21", "Node 5"),
+        ("ems-esp/boiler_data", {"outdoortemp": 3}, "EMS-ESP boiler"),
+        ("solar/dtu/uptime", "5", "OpenDTU gateway"),
+        ("solar/ac/power", "5", "Solar, all inverters"),
+    ],
+)
+def test_a_device_without_a_name_is_called_what_it_is(topic: str, payload: Any, name: str) -> None:
+    assert [info.name for info in say(Decoder(UTC), topic, payload).devices] == [name]

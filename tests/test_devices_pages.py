@@ -376,3 +376,11 @@ def test_a_counter_shows_its_use_and_a_switch_its_stretches(pages: Pages) -> Non
     switch = pages.get(f"/devices/{device}?sensor=POWER&range=1h").text
     assert "state-band" in switch
     assert ">On</b>" in switch
+
+
+def test_a_device_page_says_why_a_declared_template_was_not_followed(pages: Pages) -> None:
+    config = {"state_topic": "shed/t", "name": "T", "unique_id": "t", "value_template": "{{ states('sensor.x') }}"}
+    pages.hear("homeassistant/sensor/shed/t/config", config)
+    pages.hear("shed/t", 21.5)
+    device = pages.runtime.devices.all()[0].id
+    assert "because the declared template asks for other entities" in pages.get(f"/devices/{device}").text

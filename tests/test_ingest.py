@@ -779,6 +779,12 @@ def test_a_new_device_does_not_wait_out_the_minute_after_many(site: Site) -> Non
     assert site.devices.find("live", "s") is not None
 
 
+def test_what_the_decoder_leaves_out_of_a_full_device_is_said_too(site: Site) -> None:
+    site.put(reading("flood", "x1", 1.0), left_out=1)
+    site.put(left_out=2)
+    assert "A device has too many sensors; 3 readings of further ones were left out" in str(site.devices.flood)
+
+
 def test_what_is_declared_is_a_home_and_no_flood(site: Site) -> None:
     site.ingest.set_limits(Limits(devices=900))
     for number in range(1000):

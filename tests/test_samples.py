@@ -169,6 +169,17 @@ def test_few_samples_are_shown_one_by_one_and_many_in_buckets(site: Site) -> Non
         site.fold()
 
 
+def test_a_series_younger_than_the_range_is_not_two_points(site: Site) -> None:
+    now = site.clock()
+    fill(site, 200, 3, begin=now - 600)
+    for _ in range(2):
+        chart = site.samples.history(site.series(), now - DAY, now, 48)
+        assert 20 <= len(chart.points) <= 48
+        assert chart.step_s <= 30
+        assert sum(point.n for point in chart.points) == 200
+        site.fold()
+
+
 @pytest.mark.parametrize("points", [2, 3, 10, 50, 300, 1000])
 @pytest.mark.parametrize("span", [HOUR, DAY, 7 * DAY, 30 * DAY])
 def test_there_are_never_more_points_than_asked(site: Site, points: int, span: float) -> None:

@@ -204,7 +204,7 @@ def test_a_table_has_a_row_for_each_sensor_with_its_state(home: Home) -> None:
     found = home.view(home.add("table", "temperature", "humidity"))
     assert [(row["sensor"], row["value"], row["state"]) for row in found.data["rows"]] == [
         ("Temperature", 20.0, "live"),
-        ("Humidity", None, "unknown"),
+        ("humidity", None, "unknown"),
     ]
 
 
@@ -315,3 +315,22 @@ def test_a_forced_refresh_of_a_series_widget_gives_what_is_there(home: Home) -> 
     widget = home.add("stat")
     home.send(3.0)
     assert home.runtime.refresher.get(widget, force=True).data["value"] == 3.0
+
+
+def test_more_bars_than_the_chosen_range_has_are_said_to_be_more(home: Home) -> None:
+    about = SensorInfo("greenhouse", "energy", unit="kWh", state_class="total_increasing")
+    home.runtime.ingest.take(Outcome(sensors=(about,), verdict="declaration"))
+    for value in (10.0, 11.0):
+        home.send(value, "energy")
+        home.clock.forward(600)
+    for span, ending in (("1h", ", last 7 hours"), ("24h", "")):
+        (line,) = home.view(home.add("line-chart", "energy", use="hour", range=span)).data["series"]
+        assert line["label"] == f"Energy{ending}"
+
+
+def test_before_its_first_sample_nothing_is_known_of_a_switch(home: Home) -> None:
+    home.send(True, "door")
+    home.clock.forward(60)
+    (line,) = home.view(home.add("timeline", "door", range="1h")).data["series"]
+    assert [value for _, value in line["points"]] == [None, 1.0, 1.0]
+    assert line["points"][0][0] == home.clock() - 3600

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -295,3 +296,21 @@ def test_an_upload_that_stalls_is_told_so(settings: Settings, monkeypatch: pytes
         status, _, body = client.response()
         assert status == 408
         assert b"did not arrive in time" in body
+
+
+def test_a_login_whose_body_breaks_off_is_no_wrong_try(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glance.serve.connection.STALL_S", 0.1)
+    head = (
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+    )
+    with ExitStack() as stack:
+        runtime = Runtime(replace(settings, auth="password", password="three-quiet-fans"))
+        stack.callback(runtime.stop)
+        gate = Gate(create_app(runtime), listen(settings))
+        stack.callback(gate.stop, 1.0)
+        gate.start()
+        for _ in range(8):
+            with Client(gate) as client:
+                assert client.send(f"{head}90000\r\n\r\npassword=x").response()[0] == 408
+        client = stack.enter_context(Client(gate))
+        assert client.send(f"{head}10\r\n\r\npassword=x").response()[0] == 401

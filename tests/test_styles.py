@@ -24,7 +24,7 @@ MINE = {"name": "Mine", "source": {"kind": "static", "data": {}}, "template": "<
         ("p { background: url(http://evil.test/x) }", "address"),
         ("p { background: url( //evil.test/x ) }", "address"),
         ("p { background: url('https://evil.test/x') }", "address"),
-        ("p { background: URL( /* x */ 'https://evil.test/x') }", "address"),
+        ("p { background: URL( /* x */ 'https://evil.test/x') }", "no place"),
         ("p { background: u\\72l(https://evil.test/x) }", "no place"),
         ("p { background: image-set('https://evil.test/x' 1x) }", "address"),
         ("p { background: url(/a b) }", "no place"),
@@ -37,6 +37,8 @@ MINE = {"name": "Mine", "source": {"kind": "static", "data": {}}, "template": "<
         ("p { color: red", "nothing ends"),
         ("p { color: (red } )", "ends what was not begun"),
         ("/* p {", "does not end"),
+        ("p { body:not(&) { color: red } }", "rule within a rule"),
+        ("p { --x: { body { color: red } } }", "rule within a rule"),
         ("--> p { color: red }", "no place"),
         ("@keyframes spin { to { opacity: 0 } }", "own-"),
     ],
@@ -53,7 +55,7 @@ def test_what_would_leave_its_card_is_refused(style: str, says: str) -> None:
         "@media (min-width: 700px) { @container (max-width: 400px) { p:not(.x) { display: none } } }",
         "@keyframes own-turn { to { rotate: 1turn } } p { animation: own-turn 1s; position: absolute }",
         "p { background: url('/static/icons/x.svg') } /* it's } fine */",
-        "p { > a { color: var(--ink) } &:hover { color: color-mix(in srgb, red 20%, blue) } }",
+        "p > a { color: var(--ink) } p:hover::before { color: color-mix(in srgb, red 20%, blue) }",
     ],
 )
 def test_what_cards_need_is_taken(style: str) -> None:
@@ -79,7 +81,23 @@ def test_a_style_is_sent_for_the_cards_of_its_own_widgets_only(site: Site) -> No
     found = re.search(r"layout\.[0-9a-f]+\.css", site.get("/d/home").text)
     assert found is not None
     sent = site.get(f"/d/home/{found.group(0)}").text
-    start = sent.index("@scope")
-    assert sent[start:].startswith(f"@scope (#w-{own}>.w-body>*){{")
-    assert sent.index("display: none") > start
+    held = f":where(#w-{own}>.w-body *)"
+    assert f":is(body){held},:is(.w){held}{{ display: none }}" in sent
     assert f"#w-{other}>.w-body" not in sent
+
+
+@pytest.mark.parametrize(
+    ("style", "made"),
+    [
+        ("a:is(b, c), [x='},{'] d::before:hover {x:y}", ":is(a:is(b, c))@,:is([x='},{'] d)@::before:hover{x:y}"),
+        ("a ::after, :before {x:y}", ":is(a *)@::after,:is(*)@:before{x:y}"),
+        ("@media (a:b) { @container (c) { p, /* , */ html {x:y} } q {x:y} }", "@media (a:b) { @container (c) {:is(p)@,:is(html)@{x:y} }:is(q)@{x:y} }"),
+        ("@keyframes own-a { from, 50% {x:y} } r {x:y}", "@keyframes own-a { from, 50% {x:y} }:is(r)@{x:y}"),
+        ("junk; body {x:y}", "junk;:is(body)@{x:y}"),
+    ],
+)  # fmt: skip
+def test_each_selector_is_held_within_the_cards(style: str, made: str) -> None:
+    assert styles.fault(style) is None
+    assert styles.confined(style, ["a", "b"]).partition("\n")[2] == made.replace(
+        "@,", ":where(#w-a>.w-body *,#w-b>.w-body *),"
+    ).replace("@{", ":where(#w-a>.w-body *,#w-b>.w-body *){").replace("@:", ":where(#w-a>.w-body *,#w-b>.w-body *):")

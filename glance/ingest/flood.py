@@ -110,6 +110,11 @@ class FloodGuard:
             return self._refuse(now, counts, retained, why)
         return True
 
+    def note_left_out(self, count: int, now: float) -> None:
+        """So many values were of sensors that their device has too many of, by the decoder's own limit."""
+        self._refuse(now, True, False, "A device has too many sensors", late=False)
+        self.refused += count - 1
+
     @property
     def is_restless(self) -> bool:
         """Is `asks_again` worth asking?"""

@@ -150,6 +150,7 @@ class History:
             single = self._single(track, begin, end, points)
             if single is not None:
                 return single
+            begin = self._begun(track, begin, end, points)
         step_s = step_s_for(begin, end, points)
         base = self._base_s(track, begin, end, step_s, points)
         if base and step_s < base:
@@ -174,6 +175,14 @@ class History:
         gap_s = gap_after_s(self.usual_gap_s(track.sensor.id))
         shown = with_gaps([Point(ts / 1000, value, value, value, 1) for ts, value in both], gap_s, 0.0)
         return Chart(track.sensor.shown_unit, 0.0, shown) if len(shown) <= points else None
+
+    def _begun(self, track: Track, begin: float, end: float, points: int) -> float:
+        """Where the samples of a stretch begin: a series younger than the stretch is shown in steps of its own life, not as two points."""
+        begin_ms, end_ms = int(begin * 1000), int(end * 1000)
+        fresh, marks = self._numbers(track, begin_ms, end_ms)
+        folded = self._samples.numbers(track.ids, begin_ms, end_ms, marks.folded_to, 1)
+        first = min((ts / 1000 for ts, _ in (*folded, *fresh)), default=begin)
+        return first if first - begin > (end - begin) / points else begin
 
     def _base_s(self, track: Track, begin: float, end: float, step_s: float, points: int) -> int:
         """Which rollup to read: 3600, 300, or 0 for raw samples."""

@@ -61,6 +61,8 @@ class Intake:
             self.marks.update(track.sensor.id for track in catalog.learn_liveness(said, now))
         for reading in outcome.readings:
             self._read(reading, now, direct)
+        if outcome.left_out:
+            catalog.guard.note_left_out(outcome.left_out, now)
         for gone in outcome.removed:
             catalog.learn_removal(gone, now)
         catalog.name_sensors()

@@ -131,7 +131,10 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that one message says; `sentence` tells the owner why it was or was not understood."""
+    """All that one message says; `sentence` tells the owner why it was or was not understood.
+
+    `left_out` values are of sensors that their device has too many of.
+    """
 
     readings: tuple[Reading, ...] = ()
     devices: tuple[DeviceInfo, ...] = ()
@@ -143,3 +146,4 @@ class Outcome:
     ecosystem: str | None = None
     verdict: Verdict = "ignored"
     sentence: str = ""
+    left_out: int = 0

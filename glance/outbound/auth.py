@@ -17,6 +17,7 @@ from glance.outbound.answer import Answer
 from glance.outbound.ask import content_type_of
 from glance.shapes import search
 
+LEAST_SECRET = 8
 MAX_SESSIONS = 200
 EXPIRED = (401, 403)
 
@@ -25,9 +26,10 @@ Login = Callable[[str, str, Mapping[str, str], bytes | None, tuple[int, ...]], A
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a login gave: the headers that later requests carry."""
+    """What a login gave: the headers that later requests carry, and what of them nobody else may see."""
 
     headers: Mapping[str, str]
+    secrets: tuple[str, ...] = ()
 
 
 def kind_of(auth: Mapping[str, Any] | None) -> str:
@@ -141,16 +143,19 @@ def open_session(auth: Mapping[str, Any], url: str, login: Login) -> Session:
             retry_after_s=error.retry_after_s,
         ) from error
     kept = _cookies(answer)
+    secrets = [pair.partition("=")[2].strip('"') for pair in kept.get("Cookie", "").split("; ")]
     token = auth.get("token")
     if token:
         header = str(auth.get("header") or "Authorization")
         prefix = auth.get("prefix", "Bearer " if header.lower() == "authorization" else "")
-        kept[header] = f"{_text(prefix)}{_token(str(token), answer)}"
+        secrets.append(_token(str(token), answer))
+        kept[header] = f"{_text(prefix)}{secrets[-1]}"
     if not kept:
         raise FetchError(
             f"The login at {answer.who} gave neither a cookie nor a token; check name and password.", kind="status"
         )
-    return Session(kept)
+    # a cookie such as lang=en is no secret, and hiding each "en" would spoil the answer
+    return Session(kept, tuple(secret for secret in secrets if len(secret) >= LEAST_SECRET))
 
 
 def _body(spec: Mapping[str, Any]) -> tuple[bytes | None, str | None]:

@@ -42,6 +42,8 @@ class Client:
         self.exchanges: list[Exchange] = []
         self.deadline = deadline
         self.mask = Mask((*secrets, *rules.values()))
+        # what logins gave, to be hidden as the rest is
+        self.learned: tuple[str, ...] = ()
         self._secrets = secrets
         self._rules = rules
         self._sender = sender
@@ -52,7 +54,10 @@ class Client:
     def lend(self, credential: Bound) -> None:
         """One more credential that requests from now on may use, and that is hidden in all that is shown."""
         self._rules = replace(self._rules, bound=_joined(self._rules.bound, (credential,)))
-        self.mask = Mask((*self._secrets, *self._rules.values()))
+        self._hide()
+
+    def _hide(self) -> None:
+        self.mask = Mask((*self._secrets, *self.learned, *self._rules.values()))
 
     def request(
         self,
@@ -196,7 +201,11 @@ class Client:
                 raise self._refusal(answer, True)
             return answer
 
-        return self._sessions.get(auth, ask.target.url, send, ask.deadline - time.monotonic(), stale)
+        session = self._sessions.get(auth, ask.target.url, send, ask.deadline - time.monotonic(), stale)
+        if not set(session.secrets) <= set(self.learned):
+            self.learned = tuple({*self.learned, *session.secrets})
+            self._hide()
+        return session
 
     def _follow(self, ask: Ask, follow: bool) -> Answer:
         """Send, and follow redirects: at most 5, credentials only within the same server."""

@@ -74,4 +74,6 @@ class Decoder:
             readers.carry_on(self._on)
             self._on = {}
             self._kept, self._known, self._readers = "", readers.changes, readers
+            # from here on a message takes no detour
+            self.message = readers.message  # type: ignore[method-assign]
         return self._readers

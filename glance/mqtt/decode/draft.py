@@ -144,7 +144,9 @@ class Draft:
             memory.changes += len(series.words or ()) != held
         message = self.message
         repeat = series.topic != message.topic and series.value == value and self._again(series)
-        at = None if self._seems_older(series) else self.at
+        at = self.at
+        if at is not None and self._seems_older(at, series):
+            at = None
         if not message.retained and not repeat:
             series.topic, series.value, series.heard_at, series.at = message.topic, value, message.arrived_at, at
             if self.at is None:
@@ -155,12 +157,11 @@ class Draft:
         )
         return True
 
-    def _seems_older(self, series: Series) -> bool:
+    def _seems_older(self, at: float, series: Series) -> bool:
         """Whether a live value would come to lie before what was heard already, where another topic tells the same without a time:
         the sender's clock is behind ours (a Shelly has the time in its events, not in its states), so arrival decides."""
         return (
-            self.at is not None
-            and self.at < series.heard_at
+            at < series.heard_at
             and series.untimed not in ("", self.message.topic)
             and not self.message.retained
             and self.ecosystem != NATIVE
@@ -289,6 +290,7 @@ class Draft:
             self.ecosystem,
             verdict,
             sentence,
+            self.dropped,
         )
 
     def _has_something(self, device: str) -> bool:

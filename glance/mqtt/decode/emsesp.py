@@ -34,9 +34,11 @@ def read(draft: Draft, gateway: str, rest: list[str]) -> None:
         draft.says("meta", "The gateway about itself: no reading.")
         return
     whole = type(value) is dict
-    device = clean("/".join((gateway, *(rest if whole else rest[:-1]))))
+    part = "/".join(rest if whole else rest[:-1])
+    device = clean(f"{gateway}/{part}" if part else gateway)
     if not draft.knows(device):
-        draft.device(device, name=device, via=gateway, bridge=gateway)
+        name = part.removesuffix("_data").replace("/", " ").replace("_", " ")
+        draft.device(device, name=f"EMS-ESP {name}".strip(), via=gateway, bridge=gateway)
     if whole:
         leaves(draft, device, value, _unit)
     elif len(rest) > 1:

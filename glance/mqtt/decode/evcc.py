@@ -47,7 +47,11 @@ def read(draft: Draft, levels: list[str]) -> None:
         return
     device = clean("/".join(levels[:take]))
     if not draft.knows(device):
-        draft.device(device, name="/".join(levels[1:take]), bridge="evcc")
+        draft.device(
+            device,
+            name=f"evcc {' '.join(levels[1:take]).replace('loadpoints', 'charging point').replace('vehicles ', '')}",
+            bridge="evcc",
+        )
     sensor = clean("/".join(rest))
     kind: SensorKind | None = "enum" if key in ("mode", "phaseAction", "pvAction", "chargerStatusReason") else None
     draft.reading(device, sensor, value, next((unit for pattern, unit in UNITS if pattern.search(sensor)), None), kind)

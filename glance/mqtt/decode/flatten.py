@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from glance.mqtt.decode import units
@@ -32,6 +33,8 @@ def guessed(key: str, raw: Any, fields: Mapping[str, Any]) -> str | None:
 
 def sibling(key: str, fields: Mapping[str, Any]) -> str | None:
     """The unit that another key of the same object names: `<key>_unit`, `<key>Unit`, `unit_<key>`."""
+    if _siblings(key).isdisjoint(fields):
+        return None
     for name in (f"{key}_unit", f"{key}Unit", f"unit_{key}", f"{key}_units"):
         unit = fields.get(name)
         if type(unit) is str:
@@ -47,6 +50,13 @@ def sibling(key: str, fields: Mapping[str, Any]) -> str | None:
     if type(single) is str and _only_number(key, fields):
         return single
     return None
+
+
+@lru_cache(maxsize=4096)
+def _siblings(key: str) -> frozenset[str]:
+    """Every key that could name the unit of `key`: most objects have none of them."""
+    own = (f"{key}_unit", f"{key}Unit", f"unit_{key}", f"{key}_units", "units", "unit")
+    return frozenset((*own, "temp_unit", "temp_units", "temperature_unit", "tempUnit"))
 
 
 def _only_number(key: str, fields: Mapping[str, Any]) -> bool:

@@ -33,6 +33,7 @@ ROW_KEYS = (
     "records",
 )
 ROW_DEVICE_KEYS = ("sensor", "sensor_code", "sensor_id", "sensorId", "code", "device_id", "node_id", "id", "name")
+WRAPPING, NAMING, VALUED = frozenset(ROW_KEYS), frozenset(DEVICE_KEYS), frozenset(VALUE_KEYS)
 MOST_ROWS = 200
 LOG_KEYS = frozenset(("message", "msg", "log"))
 
@@ -65,9 +66,8 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
         lorawan.read(draft, lorawan.device_in(fields), "up")
         return
     draft.time_in(fields)
-    rows = next(
-        (fields[k] for k in ROW_KEYS if type(fields.get(k)) is list and fields[k] and type(fields[k][0]) is dict), None
-    )
+    wrapped = not WRAPPING.isdisjoint(fields)
+    rows = _rows_in(fields) if wrapped else None
     if rows is not None:
         _rows(draft, levels, fields, rows)
         return
@@ -89,16 +89,25 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
     device = _device(draft, levels, fields)
     # What stands beside an event belongs to it: {"event": "up", "val": 1}.
     skip = OWN_KEYS | frozenset(VALUE_KEYS) if type(fields.get("event")) is str else OWN_KEYS
-    if any(type(fields.get(key)) is str for key in SENSOR_NAMES):
+    if not SENSOR_NAMES.isdisjoint(fields) and any(type(fields.get(key)) is str for key in SENSOR_NAMES):
         skip |= SENSOR_NAMES
     unit_of = zigbee_units.unit_of if "linkquality" in fields else guessed
-    for key in ROW_KEYS:
+    for key in ROW_KEYS if wrapped else ():
         # An envelope around the values says nothing: {"device": …, "time": …, "values": {…}}.
         inner = fields.get(key)
         if type(inner) is dict:
             leaves(draft, device, inner, unit_of, skip=OWN_KEYS)
             fields = {name: raw for name, raw in fields.items() if name != key}
     leaves(draft, device, fields, unit_of, skip=skip)
+
+
+def _rows_in(fields: Mapping[str, Any]) -> list[Any] | None:
+    """The list of rows in an envelope."""
+    for key in ROW_KEYS:
+        rows = fields.get(key)
+        if type(rows) is list and rows and type(rows[0]) is dict:
+            return rows
+    return None
 
 
 def _by_device(draft: Draft, fields: Mapping[str, Any]) -> bool:
@@ -177,7 +186,7 @@ def _rows(draft: Draft, levels: list[str], envelope: dict[str, Any], rows: list[
 
 def _typed(fields: Mapping[str, Any]) -> str | None:
     """The sensor's name in an object that names sensor and value: {"sensor_type": "temperature", "value": 21.5}."""
-    if not any(key in fields for key in VALUE_KEYS):
+    if VALUED.isdisjoint(fields):
         return None
     for key in TYPE_KEYS:
         name = fields.get(key)
@@ -204,6 +213,8 @@ def _typed_value(draft: Draft, device: str, sensor: str, fields: Mapping[str, An
 
 def _id(fields: Mapping[str, Any], levels: list[str], apart: str | None = None) -> str | None:
     """The device id in an object: a text as it is; a bare number only together with the topic."""
+    if NAMING.isdisjoint(fields):
+        return None
     for key in DEVICE_KEYS:
         own = fields.get(key)
         if own is None or own == apart or own == "":

@@ -18,6 +18,8 @@ ROOM_KEYS = ("room", "location", "area", "zone")
 NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
 # Levels that are about liveness only, so that 1 and 0 can be taken for it.
 PLAIN_LIVENESS = frozenset(("online", "lwt", "connected", "alive"))
+# Levels that are about liveness where they hold one of its two plainest words.
+PERHAPS = frozenset(("state", "bridge", "health", "stat"))
 # collectd: the time, then the values of one data set.
 STAMPED = re.compile(r"([0-9]{10}(?:\.[0-9]+)?)((?::(?:[-+.0-9eE]+|nan)){1,8})\Z")
 COMMA_FOUND = "A number with a comma: the sender should write a point; where commas are decimal marks, set GLANCE_MQTT_DECIMAL_COMMA=1."
@@ -46,13 +48,13 @@ def introduce(draft: Draft, device: str, fields: Mapping[str, Any]) -> str:
 def liveness(draft: Draft, levels: list[str], said: Any) -> bool:
     """Take a liveness word on a topic that is for it (`<device>/status` online); False where it is something else."""
     last = levels[-1].lower()
-    if len(levels) < 2 or type(said) not in (str, bool):
+    if len(levels) < 2 or type(said) not in (str, bool) or (last not in LIVENESS_LEVELS and last not in PERHAPS):
         return False
     word = str(said).strip().lower().replace(" ", "")
     if last in LIVENESS_LEVELS:
         if word not in CLEARLY and not (last in PLAIN_LIVENESS and word in ("true", "false", "2", "1", "0")):
             return False
-    elif word not in ("online", "offline") or last not in ("state", "bridge", "health", "stat"):
+    elif word not in ("online", "offline"):
         return False
     state = presence(word)
     if state is None:

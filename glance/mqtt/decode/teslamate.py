@@ -47,7 +47,7 @@ def read(draft: Draft, device: str, key: str) -> None:
         return
     if key == "healthy" or (key not in META and role(key) == "sensor" and body.form == "text"):
         if not draft.knows(device):
-            draft.device(device, name=device, maker="Tesla")
+            draft.device(device, name=f"Tesla {device.rpartition('/')[2]}", maker="Tesla")
         draft.reading(device, clean(key), body.value, UNITS.get(key), KINDS.get(key))
         return
     draft.says("meta", "About the car, or where it is: not a reading.")

@@ -240,6 +240,11 @@ def _exposes(exposes: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[d
             yield expose, prefix
 
 
+def _label(prefix: str, label: str) -> str:
+    """The name of a property; the parts of a composite one are called by it too: "Color X", not "X"."""
+    return clean(f"{prefix.replace('_', ' ').replace('.', ' ').capitalize()}{label}")
+
+
 def _declare_sensor(draft: Draft, device: str, expose: dict[str, Any], prefix: str) -> None:
     name, access = expose["property"], expose.get("access")
     kind = KINDS.get(str(expose.get("type")))
@@ -261,7 +266,7 @@ def _declare_sensor(draft: Draft, device: str, expose: dict[str, Any], prefix: s
         SensorInfo(
             device,
             clean(f"{prefix}{name}"),
-            name=clean(label) if type(label) is str else None,
+            name=_label(prefix, label) if type(label) is str else None,
             unit=unit,
             kind=kind,
             device_class=meaning(name, unit).device_class,

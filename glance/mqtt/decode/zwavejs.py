@@ -87,7 +87,12 @@ def read(draft: Draft, prefix: str, rest: list[str]) -> None:
 
 def _device(draft: Draft, prefix: str, node: str) -> str:
     place, _, name = clean(node).rpartition("/")
-    return draft.device(clean(node), name=name or label_of(node), room=place or None, bridge=prefix)
+    return draft.device(
+        clean(node),
+        name=f"Node {name}" if name.isdigit() else name or label_of(node),
+        room=place or None,
+        bridge=prefix,
+    )
 
 
 def _value(draft: Draft, device: str, sensor: str, value: Any) -> None:

@@ -35,7 +35,8 @@ ECOSYSTEMS = {
     "zigbee2mqtt": "Zigbee2MQTT",
     "tasmota": "Tasmota",
     "esphome": "ESPHome",
-    "shelly": "Shelly",
+    "shelly-gen1": "Shelly, first generation",
+    "shelly-gen2": "Shelly",
     "openmqttgateway": "OpenMQTTGateway",
     "homie": "Homie",
     "frigate": "Frigate",
@@ -54,6 +55,9 @@ ECOSYSTEMS = {
     "wled": "WLED",
     "mosquitto-sys": "Mosquitto",
     "sparkplug": "Sparkplug",
+    "openwb": "openWB",
+    "lorawan": "LoRaWAN",
+    "senml": "SenML",
     "derived": "Derived values",
 }
 

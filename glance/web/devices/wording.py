@@ -20,6 +20,9 @@ from glance.web.devices import states
 from glance.web.devices.looks import words
 from glance.web.speech import span
 
+# Where a sentence says these, the values alone would not tell the whole story.
+NOT_ALL = ("left out", "refused", "as it was sent")
+
 
 def seen(at: float) -> Markup:
     """How long ago, as a time that the page's script keeps right: "2 s ago"."""
@@ -63,7 +66,7 @@ def told(message: Message) -> Markup:
     first = Markup("<b>{}</b>").format(values[0])
     rest = "".join(f", {value}" for value in values[1:])
     late = " It is retained: the last known value, and no new sample." if message.retained else ""
-    extra = f" {message.sentence}" if "left out" in message.sentence or "refused" in message.sentence else ""
+    extra = f" {message.sentence}" if any(words in message.sentence for words in NOT_ALL) else ""
     return Markup("Understood as {}{}{}.{}{}").format(first, rest, more, late, extra)
 
 

@@ -30,10 +30,12 @@ def sign_in() -> Response:
     elsewhere = _nothing_to_sign_in_to(door)
     if elsewhere is not None:
         return elsewhere
+    # read first: a body that breaks off is no try
+    given = request.form.get("password", "")
     wait_s = door.wait_s()
     if wait_s:
         return _login_page(_pause_sentence(wait_s), 429, wait_s)
-    if not door.owner.password_is(request.form.get("password", "")):
+    if not door.owner.password_is(given):
         left = door.tries_left()
         tries = "No try" if left == 0 else "1 try" if left == 1 else f"{left} tries"
         return _login_page(f"That password did not match. {tries} left before a 5 minute pause.", 401)
