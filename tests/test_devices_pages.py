@@ -232,7 +232,9 @@ def test_a_sensor_that_is_new_has_a_line_of_the_minutes_that_are_known(pages: Pa
     now = pages.runtime.clock()
     values = [Reading("d", "s", 20.0 + turn, "number", "°C", now - 300 + turn * 5, False) for turn in range(60)]
     pages.runtime.ingest.take(Outcome(readings=tuple(values)))
-    assert 'aria-label="Last 20 min, 2' in pages.get("/devices").text
+    page = pages.get("/devices").text
+    assert 'aria-label="Last 24 h, 2' in page
+    assert page.split('aria-label="Last 24 h, 2')[1].split("</svg>")[0].count("L") > 8
 
 
 def test_what_does_not_fit_comes_back_with_what_was_typed(pages: Pages) -> None:

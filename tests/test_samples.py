@@ -243,6 +243,17 @@ def test_what_came_late_is_rolled_up_also_where_that_was_cut_short(
     assert site.samples._samples.rollups([site.series()], 3600, 0, 10**10)[0].high == 1000
 
 
+def test_the_hour_of_a_first_start_is_rolled_up_although_the_next_start_is_in_another(site: Site) -> None:
+    hour = site.clock() // HOUR * HOUR
+    fill(site, 10, 60, begin=hour)
+    site.fold()
+    site.reopen()
+    site.clock.at = hour + 3 * HOUR
+    site.reopen()
+    site.roll()
+    assert [bucket.n for bucket in site.samples._samples.rollups([site.series()], 3600, 0, 10**10)] == [10]
+
+
 def full_disk(series: int, hour_s: int) -> None:
     raise Unavailable("The disk is full.")
 

@@ -205,7 +205,7 @@ def test_words_and_switches_keep_their_words_in_charts(home: Home) -> None:
     door, mode = home.view(home.add("timeline", "door", "mode")).data["series"]
     assert (door["now"], door["steps"], mode["now"]) == ("closed", True, "heat")
     assert [value for _, value in door["points"]] == [1, 0, 0]
-    assert mode["points"][0][1] == "heat"
+    assert [value for _, value in mode["points"]] == [None, "heat", "heat"]
     stat = home.view(home.add("stat", "door")).data
     assert (stat["value"], stat["since"]) == ("closed", home.clock())
 

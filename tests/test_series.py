@@ -186,7 +186,7 @@ def test_a_device_whose_last_will_was_heard_is_offline_and_says_so(home: Home) -
     widget = home.add("stat")
     home.send(1.0)
     with home.runtime.ingest.catalog.lock:
-        home.runtime.ingest.catalog.learn_liveness(Liveness("greenhouse", "offline", False, False), home.clock())
+        home.runtime.ingest.learning.learn_liveness(Liveness("greenhouse", "offline", False, False), home.clock())
     found = home.view(widget)
     assert (found.state, found.data["value"]) == ("offline", 1.0)
     assert "last will" in found.sentence
@@ -230,7 +230,7 @@ def said(home: Home, widget: Any) -> str:
 
 
 def test_what_is_hidden_ignored_or_forgotten_is_named_as_the_missing_link(home: Home) -> None:
-    devices, catalog = home.runtime.devices, home.runtime.ingest.catalog
+    devices, catalog, learning = home.runtime.devices, home.runtime.ingest.catalog, home.runtime.ingest.learning
     home.send(1.0)
     chosen = {"kind": "series", "select": {"unit": "°C", "device": "greenhouse"}}
     home.send(2.0, unit="°C")
@@ -241,7 +241,7 @@ def test_what_is_hidden_ignored_or_forgotten_is_named_as_the_missing_link(home: 
         "One sensor that fits device greenhouse and unit °C is hidden. Show it on the devices page."
     )
     with catalog.lock:
-        catalog.learn_sensor(SensorInfo("greenhouse", "lid", name="Lid"), False, home.clock())
+        learning.learn_sensor(SensorInfo("greenhouse", "lid", name="Lid"), False, home.clock())
     lid = home.add("stat", "lid")
     assert "was announced, but it has not sent a value yet" in said(home, lid)
     devices.change_sensor("greenhouse", "lid", {"own_hidden": True})
@@ -270,9 +270,9 @@ def test_a_broker_that_is_away_is_the_first_missing_link_but_not_of_what_speaks_
 def test_a_sleeping_device_is_shown_as_asleep_and_not_as_offline(home: Home) -> None:
     widget = home.add("stat")
     home.send(1.0)
-    catalog = home.runtime.ingest.catalog
+    catalog, learning = home.runtime.ingest.catalog, home.runtime.ingest.learning
     with catalog.lock:
-        catalog.learn_liveness(Liveness("greenhouse", "asleep", False, False), home.clock())
+        learning.learn_liveness(Liveness("greenhouse", "asleep", False, False), home.clock())
     asleep = home.view(widget)
     assert (asleep.state, asleep.away) == ("offline", "asleep")
     badge, below = notes.tag(asleep), notes.note(asleep, True)
@@ -281,7 +281,7 @@ def test_a_sleeping_device_is_shown_as_asleep_and_not_as_offline(home: Home) -> 
     assert (badge.text, badge.icon, badge.status) == ("Asleep", "moon", "off")
     assert (below.status, below.icon, below.since) == ("off", "moon", asleep.at)
     with catalog.lock:
-        catalog.learn_liveness(Liveness("greenhouse", "offline", False, False), home.clock())
+        learning.learn_liveness(Liveness("greenhouse", "offline", False, False), home.clock())
     offline = home.view(widget)
     assert (offline.state, offline.away) == ("offline", "offline")
     assert offline.version != asleep.version
@@ -329,8 +329,12 @@ def test_more_bars_than_the_chosen_range_has_are_said_to_be_more(home: Home) -> 
 
 
 def test_before_its_first_sample_nothing_is_known_of_a_switch(home: Home) -> None:
+    began = home.clock()
+    home.send("heat", "mode")
+    home.clock.forward(60)
     home.send(True, "door")
     home.clock.forward(60)
-    (line,) = home.view(home.add("timeline", "door", range="1h")).data["series"]
-    assert [value for _, value in line["points"]] == [None, 1.0, 1.0]
-    assert line["points"][0][0] == home.clock() - 3600
+    door, mode = home.view(home.add("timeline", "door", "mode", range="1h")).data["series"]
+    assert [value for _, value in door["points"]] == [None, 1.0, 1.0]
+    assert door["points"][0][0] == began
+    assert [value for _, value in mode["points"]] == ["heat", "heat"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from glance.errors import Unavailable
 from glance.ingest.catalog import Catalog
@@ -17,11 +15,13 @@ from glance.ingest.flood import Limits
 from glance.ingest.history import History
 from glance.ingest.hostclock import HostClock
 from glance.ingest.intake import Intake
+from glance.ingest.learning import Learning
 from glance.ingest.letting_go import Keeping
-from glance.ingest.messages import Messages
 from glance.ingest.owner import Devices
-from glance.ingest.pending import MAX_HELD, Batch, Pending
+from glance.ingest.pending import MAX_HELD, Pending
 from glance.ingest.recall import recall
+from glance.ingest.receiving import Decoder, Receiving
+from glance.ingest.telling import Telling
 from glance.ingest.upkeep import Upkeep
 from glance.ingest.writer import Writer
 from glance.live import Hub
@@ -34,38 +34,8 @@ from glance.store.samples import Samples
 
 __all__ = ["Decoder", "Delivery", "Health", "Ingest", "Keeping"]
 
-log = logging.getLogger(__name__)
-
 SUBMIT_WAIT_S = 5.0
-LONGEST_TEXT = 255
 MOST_TOPICS = 100
-LEARNED_EVERY_S = 60.0
-# After so long on a connection the broker has sent what it had queued, and what comes is of now.
-QUEUE_S = 10.0
-MAX_TS_MS = 4_102_444_800_000
-
-
-class Decoder(Protocol):
-    """Turns a message into what it says; used by one thread, never raises."""
-
-    def message(self, topic: str, payload: bytes, *, retained: bool, arrived_at: float) -> Outcome:
-        """What one message says."""
-
-    def due(self, now: float) -> Outcome | None:
-        """What became of itself since it was last asked."""
-
-    @property
-    def changes(self) -> int:
-        """Grows with everything it learns."""
-
-    def snapshot(self) -> str:
-        """What it has learned, for the next start."""
-
-    def remember(self, snapshot: str) -> None:
-        """Learn it again."""
-
-    def carry_on(self, on: Mapping[tuple[str, str], float]) -> None:
-        """Sensors that are on, and since when (Unix seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +69,12 @@ class Ingest:
         max_held: int = MAX_HELD,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
-        self._hub = hub
-        self._decoder = decoder
         rows, inbox, samples = DeviceRows(db), Inbox(db), Samples(db)
         self._clock = host = HostClock(clock, inbox.last_known_s(), monotonic)
         state = inbox.state()
         self._state = state
         self.catalog = Catalog()
+        self.learning = Learning(self.catalog)
         self._pending = Pending(self.catalog.lock, max_held=max_held)
         self._deliveries = Deliveries(inbox.seen())
         self._upkeep = Upkeep(
@@ -122,7 +91,7 @@ class Ingest:
         self._upkeep.can_come_again = self._deliveries.can_come_again
         last_id, self._upkeep.unfolded = recall(self.catalog, rows, inbox, samples)
         following = max(int(state.get("id_ceiling", 1)), self._upkeep.marks.folded_to + 1, last_id + 1)
-        self._intake = Intake(self.catalog, self._pending, self._upkeep, host, following)
+        self._intake = Intake(self.catalog, self.learning, self._pending, self._upkeep, host, following)
         self._writer = Writer(
             db=db,
             rows=rows,
@@ -136,17 +105,17 @@ class Ingest:
             clock=host,
         )
         self._writer.committed_id = following - 1
-        self._writer.on_commit = self._stored
+        self._telling = Telling(hub, self.catalog, self._pending)
+        self._writer.on_commit = self._telling.committed
         self._writer.on_recovery = self._recovered
         self._inbox = inbox
-        self._refused = 0
-        self._connected_at = 0.0
-        if state.get("decoder"):
-            decoder.remember(state["decoder"])
-            decoder.carry_on(self.catalog.on_since())
-        self._learned, self._learned_at = decoder.changes, host()
-        self._told_changes = self.catalog.changes
-        self.messages = Messages()
+        self._receiving = self._broker_side(decoder, state.get("decoder"))
+        self.messages = self._receiving.messages
+        # the broker's side; bound here, so that a message takes no further call
+        self.connected = self._receiving.connected
+        self.message = self._receiving.message
+        self.deliver = self._receiving.deliver
+        self.settle = self._receiving.settle
         self.devices = Devices(self.catalog, rows, host)
         self.devices.counts_anew = self._upkeep.count_anew
         self.samples = History(self.catalog, samples, lambda: self._upkeep.marks, keeping.raw_days, host)
@@ -154,6 +123,21 @@ class Ingest:
         self.redeliver: Callable[[], None] = lambda: None
         # asks the broker once more for what it keeps, see FloodGuard; set by the runtime
         self.ask_retained: Callable[[], None] = lambda: None
+
+    def _broker_side(self, decoder: Decoder, learned: str | None) -> Receiving:
+        return Receiving(
+            decoder=decoder,
+            learned=learned,
+            catalog=self.catalog,
+            intake=self._intake,
+            pending=self._pending,
+            deliveries=self._deliveries,
+            upkeep=self._upkeep,
+            writer=self._writer,
+            telling=self._telling,
+            on_room=self._room_again,
+            clock=self._clock,
+        )
 
     # Running
 
@@ -164,7 +148,7 @@ class Ingest:
     def stop(self) -> None:
         """Commit what is left and end; idempotent."""
         self._upkeep.letting_go.stop()
-        self._note_learned()
+        self._receiving.note_learned()
         self._writer.stop()
 
     def is_alive(self) -> bool:
@@ -205,7 +189,7 @@ class Ingest:
             trouble.since if trouble else None,
             held,
             lost,
-            self._refused,
+            self._receiving.refused,
             self._deliveries.repeated,
             self._writer.stored,
             self._writer.commits,
@@ -232,77 +216,7 @@ class Ingest:
         """Change how many devices and sensors may appear."""
         self.catalog.guard.limits = limits
 
-    # The broker's side
-
-    def connected(self, connection: int, session_present: bool, few: bool) -> None:
-        """A connection to the broker began; `few` says that it sends only few unacknowledged messages (MQTT 3.1.1)."""
-        with self.catalog.lock:
-            self._deliveries.connected(session_present)
-            self._connected_at = self._clock()
-            self._intake.heard_all_since = float("inf")
-            self._pending.pace.begin(few)
-
-    def message(
-        self, topic: str, payload: bytes, retained: bool, qos: int, mid: int, again: bool, connection: int
-    ) -> None:
-        """Take one message of the broker, see `deliver`."""
-        self.deliver(Delivery(topic, payload, retained, qos, mid, again, connection))
-
-    def deliver(self, delivery: Delivery) -> None:
-        """Take one message of the broker. The hub hears of it with the next `settle`."""
-        now = self._clock()
-        receipt = None
-        if delivery.qos:
-            with self.catalog.lock:
-                standing, receipt = self._deliveries.standing(delivery)
-            if standing == "waiting":
-                return
-            if standing == "stored":
-                self.acknowledge([(receipt.connection, receipt.mid)])
-                return
-        outcome = self._decoder.message(delivery.topic, delivery.payload, retained=delivery.retained, arrived_at=now)
-        self.messages.note(delivery.topic, delivery.payload, delivery.retained, delivery.qos, now, outcome)
-        with self.catalog.lock:
-            if receipt is not None and self._pending.is_full and outcome.readings:
-                # without an acknowledgement the broker keeps it and delivers it once more
-                self._refused += 1
-                return
-            matters = self._intake.take(outcome, delivery.retained, now)
-            if receipt is not None and matters:
-                self._deliveries.wait(receipt)
-                self._pending.add_receipt(receipt)
-                return
-        if receipt is not None:
-            self.acknowledge([(receipt.connection, receipt.mid)])
-
-    def settle(self) -> None:
-        """A burst of deliveries is through, or a second without any: tell the hub what changed."""
-        due = self._decoder.due(self._clock())
-        if due is not None:
-            with self.catalog.lock:
-                self._intake.take(due, False, self._clock())
-        if self._intake.marks or self.catalog.changes != self._told_changes:
-            with self.catalog.lock:
-                marks = self._intake.take_marks()
-            self._tell(marks)
-        if self.catalog.guard.is_restless:
-            self._let_in()
-        if self._decoder.changes != self._learned and not 0 <= self._clock() - self._learned_at < LEARNED_EVERY_S:
-            self._note_learned()
-
-    def _let_in(self) -> None:
-        """Where there is room again for what was left out, ask the broker for what it keeps."""
-        with self.catalog.lock:
-            if not self.catalog.asks_again(self._clock()):
-                return
-            self._intake.heard_all_since = self._connected_at + QUEUE_S
-        self.ask_retained()
-
-    def _note_learned(self) -> None:
-        """Take down what the decoder learned; on the thread that uses it, or when that one has ended."""
-        if self._decoder.changes != self._learned:
-            self._learned, self._learned_at = self._decoder.changes, self._clock()
-            self._upkeep.learned = self._decoder.snapshot()
+    # What comes otherwise than by the broker
 
     def submit(
         self, readings: Sequence[Reading], wait_s: float = SUBMIT_WAIT_S, *, about: Sequence[DeviceInfo] = ()
@@ -321,7 +235,7 @@ class Ingest:
             count = self._intake.next_id - before
             waiter = self._pending.add_waiter()
             marks = self._intake.take_marks()
-        self._tell(marks)
+        self._telling.tell(marks)
         if not waiter.wait(wait_s):
             trouble = self._writer.trouble
             why = f" {trouble.sentence.split(';')[0].rstrip('.')}." if trouble else ""
@@ -336,14 +250,7 @@ class Ingest:
         with self.catalog.lock:
             self._intake.take(outcome, False, self._clock(), direct=True)
             marks = self._intake.take_marks()
-        self._tell(marks)
-
-    def _tell(self, marks: set[int]) -> None:
-        if self.catalog.changes != self._told_changes:
-            # a sensor that appeared woke nobody who follows a selection
-            self._told_changes = self.catalog.changes
-            self._hub.mark_newcomers()
-        self._hub.mark_series(marks, listeners=not self._pending.eager)
+        self._telling.tell(marks)
 
     def be_eager(self, more: int) -> None:
         """While the sum of all `more` is above zero, commit at once: somebody follows what is stored, sample by sample.
@@ -355,13 +262,11 @@ class Ingest:
             if more > 0:
                 self._pending.hasten()
 
-    # From the writer's thread
+    # From the parts
 
-    def _stored(self, batch: Batch) -> None:
-        if self._pending.eager and batch.rows:
-            series = {self.catalog.root_of(row[1]) for row in batch.rows}
-            self._hub.mark_series(series, widgets=False)
+    def _room_again(self) -> None:
+        self.ask_retained()
 
     def _recovered(self) -> None:
-        if self._refused:
+        if self._receiving.refused:
             self.redeliver()

@@ -1,4 +1,4 @@
-"""The devices and sensors in memory: found, described and merged as messages come; the writer keeps the rows in step."""
+"""The devices and sensors in memory: found, kept and merged; the writer keeps the rows in step."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from dataclasses import replace
 
 from glance.errors import NotFound
 from glance.ingest.flood import FloodGuard
-from glance.ingest.latecomers import Latecomers
-from glance.ingest.naming import is_unnamed, named_anew
+from glance.ingest.naming import named_anew
 from glance.ingest.tracks import Latest, NewTime, Track, retimed
-from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Presence, Removed, Renamed, SensorInfo, SensorKind
+from glance.mqtt.readings import Presence
 from glance.store.devices import Device, Sensor, Unsaved
 
 Key = tuple[str, str]
-DEVICE_FACTS = ("name", "maker", "model", "room", "ecosystem", "firmware", "via", "link")
-SENSOR_FACTS = ("name", "unit", "kind", "device_class", "state_class", "expire_after_s", "decimals")
-# Ecosystems that say only how a message looked.
-VAGUE = ("plain", "json")
 MAX_MERGES = 8
 
 
@@ -31,7 +26,6 @@ class Catalog:
     def __init__(self, guard: FloodGuard | None = None) -> None:
         self.lock = threading.RLock()
         self.guard = guard or FloodGuard()
-        self._late = Latecomers()
         self.devices: dict[str, Device] = {}
         self.tracks: dict[int, Track] = {}
         self.by_key: dict[Key, Track] = {}
@@ -68,7 +62,7 @@ class Catalog:
             if sensor.kept_value is not None or sensor.kept_text is not None:
                 track.latest = track.own = Latest(0, sensor.kept_at, None, sensor.kept_value, sensor.kept_text)
             if sensor.name is None:
-                self._name_later(sensor.device)
+                self.name_later(sensor.device)
         self.name_sensors()
 
     # Finding
@@ -149,49 +143,7 @@ class Catalog:
                 found[(track.sensor.device, track.sensor.sensor)] = newest.at
         return found
 
-    # What messages say
-
-    def track_for(
-        self,
-        device_id: str,
-        sensor: str,
-        kind: SensorKind,
-        retained: bool,
-        now: float,
-        *,
-        counts: bool = True,
-        declared: bool = False,
-    ) -> Track | None:
-        """The series a reading belongs to, made where it is new; None where it is ignored, forgotten or too much.
-
-        `counts` = it is a reading that is left out then, not a description; `declared` = a declaration names it.
-        """
-        track = self.by_key.get((device_id, sensor))
-        if track is not None:
-            return None if self.devices[track.sensor.device].ignored else track
-        home = self.home(device_id)
-        device = self._present(home, retained, now, counts, declared)
-        if device is None or device.ignored:
-            return None
-        found = self.by_key.get((home, sensor))
-        if found is None and retained and self.forgotten_sensor(home, sensor) is not None:
-            return None
-        if found is not None and home == device_id:
-            return found
-        known = device.direct or device.ecosystem not in (None, *VAGUE)
-        of_device = self._counts.get(home, 0)
-        if not self.guard.may_add_series(
-            len(self.tracks), of_device, device.title, now, counts, is_known=known, declared=declared, retained=retained
-        ):
-            return found
-        fresh = Sensor(id=0, device=home, sensor=sensor, kind=kind, first_at=now)
-        if found is None:
-            found = self.add_track(fresh)
-            for info in self._late.of_sensor((home, sensor)):
-                self.learn_sensor(info, retained, now)
-        if home != device_id:
-            self.join(self.add_track(replace(fresh, device=device_id)), found)
-        return found
+    # Keeping
 
     def add_track(self, sensor: Sensor) -> Track:
         """Keep a new series."""
@@ -203,108 +155,8 @@ class Catalog:
         self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
         self.unsaved_series.add(sensor.id)
         self.changes += 1
-        self._name_later(sensor.device)
+        self.name_later(sensor.device)
         return track
-
-    def name_sensors(self) -> None:
-        """Give names to sensors that nobody named, once everything a message says is known."""
-        while self._unnamed:
-            device_id, before = self._unnamed.popitem()
-            device = self.devices.get(device_id)
-            tracks = self._of_device.get(device_id, {}).values()
-            for track, sensor in list(named_anew(tracks, device.ecosystem if device else None, before)):
-                self.put_sensor(track, sensor)
-
-    def _name_later(self, device_id: str) -> None:
-        device = self.devices.get(device_id)
-        self._unnamed.setdefault(device_id, device.ecosystem if device else None)
-
-    def learn_device(self, info: DeviceInfo, retained: bool, now: float, *, declared: bool = False) -> None:
-        """A device described itself, or with `declared` was named by a declaration."""
-        home = self.home(info.device)
-        device = self._present(home, retained, now, declared=declared)
-        if device is None:
-            self._late.note_device(home, info)
-            return
-        told = {name: value for name in DEVICE_FACTS if (value := getattr(info, name)) is not None}
-        if device.ecosystem is not None and told.get("ecosystem") in VAGUE:
-            # after a restart the first word of a device may be one that anybody could say, its last will
-            del told["ecosystem"]
-        if home != info.device:
-            told = {name: value for name, value in told.items() if getattr(device, name) is None}
-        self.put_device(replace(device, removed_at=None, **told))
-
-    def learn_sensor(self, info: SensorInfo, retained: bool, now: float, *, declared: bool = False) -> None:
-        """A sensor was described; it exists from then on, also without a value."""
-        kind = info.kind or "number"
-        track = self.track_for(info.device, info.sensor, kind, retained, now, counts=False, declared=declared)
-        if track is None:
-            self._late.note_sensor((self.home(info.device), info.sensor), info)
-            return
-        told = {name: value for name in SENSOR_FACTS if (value := getattr(info, name)) is not None}
-        if info.options:
-            told["options"] = info.options
-        if info.value_labels:
-            told["value_labels"] = info.value_labels
-        if info.hidden is not None:
-            told["declared_hidden"] = info.hidden
-        if info.expire_after_s == 0:
-            told["expire_after_s"] = None
-        self.put_sensor(track, replace(track.sensor, removed_at=None, **told))
-
-    def learn_bridge(self, hangs: Bridged) -> None:
-        """A device is reached through a bridge."""
-        device = self.devices.get(self.home(hangs.device))
-        if device is None:
-            self._late.note_bridge(self.home(hangs.device), hangs)
-        elif device.bridge != hangs.bridge:
-            self.put_device(replace(device, bridge=hangs.bridge))
-
-    def learn_liveness(self, said: Liveness, now: float) -> list[Track]:
-        """A last will or a sign of life came; returns the series whose state may have changed."""
-        if said.bridge:
-            before = self.bridges.get(said.subject)
-            self.bridges[said.subject] = (said.state, now)
-            changed = before is None or before[0] != said.state
-            below = (
-                {device.id for device in self.devices.values() if device.bridge == said.subject} if changed else set()
-            )
-        else:
-            device = self._present(self.home(said.subject), said.retained, now)
-            if device is None:
-                return []
-            changed, below = device.state != said.state, {device.id}
-            if changed:
-                self.put_device(replace(device, state=said.state, state_at=now))
-        return [track for each in below for track in self.tracks_of(each)] if changed else []
-
-    def learn_removal(self, gone: Removed, now: float) -> None:
-        """A declaration was withdrawn: the history stays."""
-        if gone.sensor is not None:
-            track = self.find(gone.device, gone.sensor)
-            if track is not None and track.sensor.removed_at is None:
-                self.put_sensor(track, replace(track.sensor, removed_at=now))
-            return
-        device = self.devices.get(self.home(gone.device))
-        if device is not None and device.removed_at is None:
-            self.put_device(replace(device, removed_at=now))
-
-    def learn_rename(self, change: Renamed, now: float) -> None:
-        """Series known under one name turn out to be another's: the history goes with them, the old name still finds them."""
-        if change.old_sensor is not None:
-            track = self.by_key.get((change.old, change.old_sensor))
-            if track is not None:
-                self._move(track, change.new, change.new_sensor or change.old_sensor, now)
-            return
-        device = self.devices.get(change.old)
-        if device is None or change.old == change.new or device.merged_into is not None:
-            return
-        for track in self.tracks_of(change.old):
-            self._move(track, change.new, track.sensor.sensor, now)
-        if self.home(change.new) != change.old:
-            self.put_device(replace(device, merged_into=change.new))
-
-    # Keeping
 
     def put_device(self, device: Device, *, quietly: bool = False) -> None:
         """Know a device as this from now on; `quietly` where nothing that lists show has changed."""
@@ -313,7 +165,7 @@ class Catalog:
             self._forgotten += device.forgotten_at is not None
             self._forgotten -= before is not None and before.forgotten_at is not None
             if before is not None and before.ecosystem != device.ecosystem:
-                self._name_later(device.id)
+                self.name_later(device.id)
             self.devices[device.id] = device
             self.unsaved_devices.add(device.id)
             self.changes += not quietly
@@ -353,57 +205,6 @@ class Catalog:
         self.count_again(track.sensor.device)
         self.changes += 1
 
-    def count_again(self, device_id: str) -> None:
-        """How many series a device has, for the flood guard."""
-        self._counts[device_id] = sum(1 for key in self.by_key if key[0] == device_id)
-
-    def asks_again(self, now: float) -> bool:
-        """Is it time to ask the broker for what it keeps, because there was no room for some of it and now there is?"""
-        return self.guard.asks_again(len(self.devices) - self._forgotten, len(self.tracks), now)
-
-    def _present(
-        self, device_id: str, retained: bool, now: float, counts: bool = False, declared: bool = False
-    ) -> Device | None:
-        """The device, made where it is new; one that was forgotten comes back only with something that is not retained."""
-        device = self.devices.get(device_id)
-        if device is None:
-            count = len(self.devices) - self._forgotten
-            if not self.guard.may_add_device(count, now, counts, declared=declared, retained=retained):
-                return None
-            self.put_device(Device(id=device_id, first_seen=now))
-            info, hangs = self._late.of_device(device_id)
-            if info is not None:
-                self.learn_device(info, retained, now)
-            if hangs is not None:
-                self.learn_bridge(hangs)
-            device = self.devices[device_id]
-        elif device.forgotten_at is not None:
-            if retained:
-                return None
-            device = replace(device, forgotten_at=None, removed_at=None, first_seen=now)
-            self.put_device(device)
-        return device
-
-    def _move(self, track: Track, device_id: str, sensor: str, now: float) -> None:
-        """Give a series another name. Where that name is taken its samples are read together with those of the other."""
-        home = self.home(device_id)
-        old = track.sensor
-        if (old.device, old.sensor) == (home, sensor) or self._present(home, False, now) is None:
-            return
-        taken = self.by_key.get((home, sensor))
-        if taken is not None and taken is not track:
-            self.join(track, taken)
-            return
-        known = self.devices.get(old.device)
-        name = None if is_unnamed(old, known.ecosystem if known else None) else old.name
-        self.put_sensor(track, replace(old, device=home, sensor=sensor, name=name))
-        self._name_later(home)
-        self.by_key[(home, sensor)] = track
-        # the old name is kept as an empty part, so that a widget which names it still finds the series
-        self.add_track(replace(old, part_of=track.sensor.id, kept_value=None, kept_text=None, raw_from=None))
-        track.parts.append(self.tracks[self._next_series - 1])
-        self.count_again(home)
-
     def retime(self, new_ts: NewTime, when: Callable[[float], float]) -> None:
         """The clock was wrong: samples in memory are of another time, and so is what was heard: `when` gives the true time of an arrival."""
         for track in self.tracks.values():
@@ -415,6 +216,43 @@ class Catalog:
         for device in list(self.devices.values()):
             seen_at = None if device.last_seen is None else when(device.last_seen)
             self.put_device(replace(device, first_seen=when(device.first_seen), last_seen=seen_at), quietly=True)
+
+    # Counting, for the flood guard
+
+    @property
+    def device_count(self) -> int:
+        """How many devices there are; forgotten ones do not count."""
+        return len(self.devices) - self._forgotten
+
+    def sensor_count(self, device_id: str) -> int:
+        """How many series a device has."""
+        return self._counts.get(device_id, 0)
+
+    def count_again(self, device_id: str) -> None:
+        """Series of a device came or went otherwise than by `add_track`."""
+        self._counts[device_id] = sum(1 for key in self.by_key if key[0] == device_id)
+
+    def asks_again(self, now: float) -> bool:
+        """Is it time to ask the broker for what it keeps, because there was no room for some of it and now there is?"""
+        return self.guard.asks_again(self.device_count, len(self.tracks), now)
+
+    # Naming
+
+    def name_sensors(self) -> None:
+        """Give names to sensors that nobody named, once everything a message says is known."""
+        while self._unnamed:
+            device_id, before = self._unnamed.popitem()
+            device = self.devices.get(device_id)
+            tracks = self._of_device.get(device_id, {}).values()
+            for track, sensor in list(named_anew(tracks, device.ecosystem if device else None, before)):
+                self.put_sensor(track, sensor)
+
+    def name_later(self, device_id: str) -> None:
+        """Look at the names of a device's sensors with the next `name_sensors`."""
+        device = self.devices.get(device_id)
+        self._unnamed.setdefault(device_id, device.ecosystem if device else None)
+
+    # Merging
 
     def join(self, part: Track, root: Track) -> None:
         """From now on read the samples of `part` with those of `root`, and count its readings for `root`."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from glance.ingest.catalog import Catalog
 from glance.ingest.hostclock import HostClock
+from glance.ingest.learning import Learning
 from glance.ingest.pending import Pending
 from glance.ingest.tracks import Latest, Track
 from glance.ingest.upkeep import Upkeep
@@ -23,8 +24,17 @@ class Intake:
     that could not be held.
     """
 
-    def __init__(self, catalog: Catalog, pending: Pending, upkeep: Upkeep, host: HostClock, next_id: int) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        learning: Learning,
+        pending: Pending,
+        upkeep: Upkeep,
+        host: HostClock,
+        next_id: int,
+    ) -> None:
         self._catalog = catalog
+        self._learning = learning
         self._pending = pending
         self._upkeep = upkeep
         self._host = host
@@ -45,26 +55,26 @@ class Intake:
         before = self.next_id, catalog.changes, len(catalog.unsaved_series)
         declared = outcome.verdict == "declaration"
         for rename in outcome.renamed:
-            catalog.learn_rename(rename, now)
+            self._learning.learn_rename(rename, now)
         for info in outcome.devices:
-            catalog.learn_device(info, retained, now, declared=declared)
+            self._learning.learn_device(info, retained, now, declared=declared)
         for described in outcome.sensors:
             was = catalog.find(described.device, described.sensor)
             counted = was is not None and was.sensor.is_counter
-            catalog.learn_sensor(described, retained, now, declared=declared)
+            self._learning.learn_sensor(described, retained, now, declared=declared)
             track = catalog.find(described.device, described.sensor)
             if track is not None and track.sensor.is_counter and not counted and track.latest is not None:
                 self._upkeep.count_anew(track)
         for hangs in outcome.bridged:
-            catalog.learn_bridge(hangs)
+            self._learning.learn_bridge(hangs)
         for said in outcome.liveness:
-            self.marks.update(track.sensor.id for track in catalog.learn_liveness(said, now))
+            self.marks.update(track.sensor.id for track in self._learning.learn_liveness(said, now))
         for reading in outcome.readings:
             self._read(reading, now, direct)
         if outcome.left_out:
             catalog.guard.note_left_out(outcome.left_out, now)
         for gone in outcome.removed:
-            catalog.learn_removal(gone, now)
+            self._learning.learn_removal(gone, now)
         catalog.name_sensors()
         return before != (self.next_id, catalog.changes, len(catalog.unsaved_series))
 
@@ -72,7 +82,7 @@ class Intake:
         track = self._catalog.by_key.get((reading.device, reading.sensor))
         if track is None or self._catalog.devices[track.sensor.device].ignored:
             device, sensor = _writable(reading.device), _writable(reading.sensor)
-            track = self._catalog.track_for(device, sensor, reading.kind, reading.retained, now)
+            track = self._learning.track_for(device, sensor, reading.kind, reading.retained, now)
             if track is None:
                 return
         known = track.sensor

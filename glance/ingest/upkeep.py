@@ -78,8 +78,9 @@ class Upkeep:
         # what the clock showed last, at which monotonic time, and by how much it jumped ahead
         self._seen = (clock(), clock.passed())
         self._ahead_s = 0.0
-        this_hour = int(clock() // HOUR_S * HOUR_S)
-        self.marks = Marks(int(state.get("folded_to", 0)), int(state.get("rolled_until", this_hour)))
+        # before the first hour was rolled up, that with the oldest sample comes first
+        begun = state.get("rolled_until") or rollups.next_hour(0) or clock() // HOUR_S * HOUR_S
+        self.marks = Marks(int(state.get("folded_to", 0)), int(begun))
         self._folded_at = clock()
         # what the decoder learned, handed over by the thread that uses it
         self.learned = self._stored_learned = state.get("decoder", "")

@@ -30,6 +30,8 @@ TIP_S = 1.0
 READING_SHARE, SHORT_READ_S = 0.1, 0.003
 USES_KEPT_S = 15.0
 FEWEST_USES = 7
+# A sensor is known a moment before or after its first sample.
+UNKNOWN_S = 2.0
 PER_S: Mapping[str, int] = {"hour": 3600, "day": 86400}
 PER_WORDS: Mapping[str, str] = {"hour": "This hour", "day": "Today"}
 # how a line beside live ones says that its newest value is not
@@ -96,7 +98,7 @@ class Charts:
             data["trend"] = [*base.points, list(newest)] if newest else base.points
             tip_at = newest[0] if newest else 0.0
         else:
-            stretch = self._stretches(line, span, now)
+            stretch = self._stretches(line, span, now, sensor.first_at)
             if stretch.points:
                 data["since"] = stretch.points[-2][0] if len(stretch.points) > 1 else stretch.points[-1][0]
         return data, f"{latest.id}.{latest.value}.{latest.text}.{number}.{tip_at}.{data.get('since', 0)}", again_at
@@ -108,6 +110,7 @@ class Charts:
         drawn: list[dict[str, Any]] = []
         version: list[str] = []
         newest: list[tuple[float, float] | None] = []
+        began = min((line.sensor.first_at for line in lines if line.sensor is not None), default=now)
         for line in lines[:MOST_LINES]:
             sensor, latest = line.sensor, line.latest
             assert sensor is not None
@@ -126,7 +129,7 @@ class Charts:
                 one |= {"points": base.points, **_extremes(base)}
                 tip = _newest(base.points, latest)
             else:
-                base = self._stretches(line, span, now)
+                base = self._stretches(line, span, now, began)
                 one |= {"points": base.points, "steps": True, "unit": "", "now": shown_value(sensor, latest)}
                 one["words"] = _words(sensor, base.points)
             standing = line.standing.state if line.standing is not None else "live"
@@ -181,8 +184,11 @@ class Charts:
 
         return self._kept((series, f"{per}.{span}", 0), now, USES_KEPT_S, read)
 
-    def _stretches(self, line: Line, span: str, now: float) -> Base:
-        """When a boolean, enum or text began to be what, and how it stands at the end; read anew with each new sample."""
+    def _stretches(self, line: Line, span: str, now: float, began: float) -> Base:
+        """When a boolean, enum or text began to be what, and how it stands at the end; read anew with each new sample.
+
+        `began` is when the oldest of the sensors that are drawn together was first heard (Unix seconds).
+        """
         sensor, latest = line.sensor, line.latest
         assert sensor is not None
         assert latest is not None
@@ -191,9 +197,10 @@ class Charts:
             begin = now - RANGE_S.get(span, 86400)
             found = self._samples.timeline(sensor.id, begin, now + 0.001)
             points: Points = [[one.begin, one.value if one.value is not None else one.text] for one in found]
-            if found and found[0].begin > begin:
+            known = max(begin, began)
+            if found and found[0].begin > known + UNKNOWN_S:
                 # before its first sample nothing is known of it
-                points.insert(0, [begin, None])
+                points.insert(0, [known, None])
             return [*points, [found[-1].end, points[-1][1]]] if points else [], None, None
 
         return self._kept((sensor.id, f"w{latest.id}.{span}", 0), now, 10.0, read)

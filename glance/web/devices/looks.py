@@ -22,8 +22,7 @@ from glance.web.devices.states import DeviceState
 
 DAY_S = 86_400.0
 SPARK_POINTS = 32
-FEW_POINTS = 4
-SPANS = ((DAY_S, "Last 24 h"), (10_800.0, "Last 3 h"), (1200.0, "Last 20 min"))
+SPARK_SPAN = "Last 24 h"
 SPARK_KEPT_S = 120.0
 SPARKS_KEPT = 2000
 LOW_BATTERY = 15
@@ -104,7 +103,7 @@ class Sparks:
         self._kept: OrderedDict[int, tuple[float, Markup]] = OrderedDict()
 
     def get(self, runtime: Runtime, sensor: Sensor, now: float) -> Markup:
-        """The line of the last 24 h of a sensor, of less while little is known; empty for words and for too few values."""
+        """The line of the last 24 h of a sensor, of its own life where that is shorter; empty for words and for too few values."""
         with self._lock:
             kept = self._kept.get(sensor.id)
         if kept is not None and 0 <= now - kept[0] < SPARK_KEPT_S:
@@ -122,18 +121,11 @@ def _spark(runtime: Runtime, sensor: Sensor, now: float) -> Markup:
     samples = runtime.samples
     if sensor.kind == "boolean":
         stretches = samples.timeline(sensor.id, now - DAY_S, now, SPARK_POINTS // 2)
-        return spark_in([(at, one.value) for one in stretches for at in (one.begin, one.end)], SPANS[0][1])
+        return spark_in([(at, one.value) for one in stretches for at in (one.begin, one.end)], SPARK_SPAN)
     if sensor.kind != "number":
         return Markup("")
-    lines = []
-    for span_s, said in SPANS:
-        points = [(point.t, point.avg) for point in samples.history(sensor.id, now - span_s, now, SPARK_POINTS).points]
-        lines.append((len(points), points, said))
-        # a sensor that is new would be one point of a whole day
-        if len(points) >= FEW_POINTS or now - sensor.first_at >= DAY_S:
-            break
-    _, points, said = max(lines, key=lambda line: line[0])
-    return spark_in(points, said, sensor.shown_unit)
+    chart = samples.history(sensor.id, now - DAY_S, now, SPARK_POINTS)
+    return spark_in([(point.t, point.avg) for point in chart.points], SPARK_SPAN, sensor.shown_unit)
 
 
 def sparks() -> Sparks:
