@@ -4,53 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-DAY_S = 86_400.0
-Body = Mapping[str, Any] | str | float | int
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message; a body that is no text is sent as JSON."""
-
-    topic: str
-    body: Body
-    retain: bool = False
-
-    @property
-    def payload(self) -> str:
-        """What goes over the wire."""
-        return self.body if isinstance(self.body, str) else json.dumps(self.body, separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """One simulated device: what it says once, and what it says every `every_s` at (Unix seconds, seconds since the start)."""
-
-    name: str
-    every_s: float
-    hello: Callable[[], Iterable[Message]] = tuple
-    says: Callable[[float, float], Iterable[Message]] = lambda _at, _age_s: ()
-
-
-def wave(at: float, low: float, high: float, period_s: float, phase: float = 0.0) -> float:
-    """A value that swings between low and high, with a little unrest on top."""
-    turn = math.sin(2 * math.pi * (at / period_s + phase))
-    unrest = 0.3 * math.sin(at / 7.3 + 9 * phase) + 0.2 * math.sin(at / 2.9 + 5 * phase)
-    return round((low + high) / 2 + (high - low) / 2 * max(-1.0, min(1.0, 0.8 * turn + 0.4 * unrest)), 2)
-
-
-def is_on(at: float, period_s: float, share: float, phase: float = 0.0) -> bool:
-    """On for a share of each period."""
-    return (at / period_s + phase) % 1 < share
-
-
-def counted(at: float, start: float, per_hour: float) -> float:
-    """A meter: it begins at `start` and grows by `per_hour`, since the beginning of the year of the demo."""
-    return round(start + per_hour * (at % (400 * DAY_S)) / 3600, 3)
+from glance.demo.discovery import discovered
+from glance.demo.simulation import Device, Message, counted, is_on, wave
 
 
 def all_devices() -> list[Device]:
@@ -198,101 +156,6 @@ def shellies() -> list[Device]:
         Device("Shelly 1PM", 5, lambda: [Message(f"{old}/online", "true", True)], old_says),
         Device("Shelly Plus 1PM", 4, lambda: [Message(f"{new}/online", "true", True)], new_says),
     ]
-
-
-# ---- What Home Assistant discovery announces: an ESPHome node, a heat pump, a freezer that falls silent
-def discovered() -> list[Device]:
-    """Devices that announce themselves with discovery messages."""
-    return [_greenhouse(), _heat_pump(), _freezer()]
-
-
-def _greenhouse() -> Device:
-    sensors = (
-        ("temperature", "Temperature", "°C", "temperature"),
-        ("humidity", "Humidity", "%", "humidity"),
-        ("soil", "Soil moisture", "%", "moisture"),
-    )
-
-    def hello() -> Iterable[Message]:
-        about = {
-            "ids": "greenhouse-a1b2c3",
-            "name": "greenhouse",
-            "mf": "Espressif",
-            "mdl": "esp32dev",
-            "sw": "esphome v2026.6.0",
-        }
-        for key, name, unit, kind in sensors:
-            config = {
-                "name": name, "dev_cla": kind, "unit_of_meas": unit, "stat_cla": "measurement", "uniq_id": f"ESPsensor{key}",
-                "stat_t": f"greenhouse/sensor/{key}/state", "avty_t": "greenhouse/status",
-                "dev": {**about, "sa": "Garden"},
-            }  # fmt: skip
-            yield Message(f"homeassistant/sensor/greenhouse/{key}/config", config, True)
-        yield Message("greenhouse/status", "online", True)
-
-    def says(at: float, _age_s: float) -> Iterable[Message]:
-        values = (wave(at, 14, 27, 1200), wave(at, 55, 82, 1000, 0.4), wave(at, 31, 38, 2400))
-        for (key, *_), value in zip(sensors, values, strict=True):
-            yield Message(f"greenhouse/sensor/{key}/state", f"{value:.1f}")
-
-    return Device("Greenhouse", 5, hello, says)
-
-
-def _heat_pump() -> Device:
-    modes = ["standby", "heating", "hot water", "defrosting"]
-    parts: dict[str, dict[str, Any]] = {
-        "mode": {"p": "sensor", "name": "Mode", "dev_cla": "enum", "ops": modes, "val_tpl": "{{ value_json.mode }}"},
-        "flow": {"p": "sensor", "name": "Flow temperature", "dev_cla": "temperature", "unit_of_meas": "°C", "val_tpl": "{{ value_json.flow }}"},
-        "power": {"p": "sensor", "name": "Power", "dev_cla": "power", "unit_of_meas": "W", "val_tpl": "{{ value_json.power }}"},
-    }  # fmt: skip
-
-    def hello() -> Iterable[Message]:
-        about = {
-            "ids": ["heatpump_4711"],
-            "name": "Heat pump",
-            "mf": "Vaillant",
-            "mdl": "aroTHERM plus",
-            "sa": "Boiler room",
-        }
-        parts_named = {key: {**one, "uniq_id": f"heatpump_{key}"} for key, one in parts.items()}
-        body = {
-            "dev": about,
-            "o": {"name": "ebusd"},
-            "cmps": parts_named,
-            "stat_t": "ebusd/heatpump",
-            "avty_t": "ebusd/state",
-        }
-        yield Message("homeassistant/device/heatpump_4711/config", body, True)
-        yield Message("ebusd/state", "online", True)
-
-    def says(at: float, _age_s: float) -> Iterable[Message]:
-        mode = modes[int(at / 40) % len(modes)]
-        power = {"standby": 14, "heating": wave(at, 900, 1700, 200), "hot water": 2100, "defrosting": 480}[mode]
-        yield Message("ebusd/heatpump", {"mode": mode, "flow": wave(at, 28, 41, 300), "power": power})
-
-    return Device("Heat pump", 5, hello, says)
-
-
-def _freezer() -> Device:
-    """It speaks three times and falls silent: its value is stale half a minute later."""
-
-    def hello() -> Iterable[Message]:
-        about = {
-            "identifiers": ["freezer_01"],
-            "name": "Garage freezer",
-            "suggested_area": "Garage",
-            "manufacturer": "DIY",
-        }
-        config = {
-            "name": "Temperature", "device_class": "temperature", "unit_of_measurement": "°C", "unique_id": "freezer_01_t",
-            "state_topic": "garage/freezer/temperature", "expire_after": 30, "device": about,
-        }  # fmt: skip
-        yield Message("homeassistant/sensor/freezer_01/temperature/config", config, True)
-
-    def says(at: float, age_s: float) -> Iterable[Message]:
-        return [Message("garage/freezer/temperature", f"{wave(at, -19, -17, 400):.1f}")] if age_s < 12 else []
-
-    return Device("Garage freezer", 4, hello, says)
 
 
 # ---- All the others

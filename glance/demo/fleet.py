@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from glance.demo.devices import PUMP, Device, Message, all_devices, plug_messages, wave
+from glance.demo.devices import PUMP, all_devices, plug_messages
+from glance.demo.simulation import Device, Message, wave
 from glance.errors import NotFound
 from glance.ingest.owner import Devices
 

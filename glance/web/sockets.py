@@ -16,8 +16,10 @@ from simple_websocket.ws import Server
 from glance.errors import NotFound
 from glance.live import PAGE, Mailbox
 from glance.model import Widget
+from glance.mqtt.client import BrokerState
 from glance.runtime import Runtime
 from glance.web import door
+from glance.web.devices.wording import broker_now
 from glance.web.fragments import Fragments, Rendered, fragments, page_version
 from glance.web.held import Held
 
@@ -29,6 +31,8 @@ sock = Sock()
 PING_S = 25
 # A sign of life, so that a page notices within seconds that its server is gone.
 BEAT, BEAT_S = '{"beat": true}', 5.0
+# Whether the broker is there is looked at so often at most.
+BROKER_S = 0.25
 HELLO_S = 2.0
 # A burst of changes becomes one message: what comes within this time goes together; where all was quiet, hardly any of it.
 GATHER_S, AFTER_QUIET_S, QUIET_S = 0.005, 0.001, 0.1
@@ -76,7 +80,8 @@ def dashboard_socket(ws: Server, slug: str) -> None:
     mailbox = rt.hub.subscribe()
     ws.event.on_set = lambda: mailbox.mark(()) if ws.connected else mailbox.close()
     try:
-        Talk(rt, fragments(), ws, mailbox, slug).run(lambda: door.still_holds(passed), door.why_over(passed))
+        talk = Talk(rt, fragments(), ws, mailbox, slug, broker_now)
+        talk.run(lambda: door.still_holds(passed), door.why_over(passed))
     except (ConnectionClosed, OSError):
         log.debug("A page of %s left.", slug)
     except NotFound:
@@ -87,14 +92,24 @@ def dashboard_socket(ws: Server, slug: str) -> None:
 
 
 class Talk:
-    """One open page: what it was sent, and what it has to hear."""
+    """One open page: what it was sent, and what it has to hear. `broker` gives how the broker is; without it the page is not told."""
 
-    def __init__(self, runtime: Runtime, store: Fragments, ws: Server, mailbox: Mailbox, slug: str) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        store: Fragments,
+        ws: Server,
+        mailbox: Mailbox,
+        slug: str,
+        broker: Callable[[], BrokerState | None] = lambda: None,
+    ) -> None:
         self._runtime = runtime
         self._store = store
         self._ws = ws
         self._mailbox = mailbox
         self._slug = slug
+        self._broker = broker
+        self._broker_away, self._asked_broker_at = False, 0.0
         self._page = ""
         self._held = Held()
         self._widgets: dict[str, Widget] = {}
@@ -116,6 +131,7 @@ class Talk:
         while True:
             taken = self._mailbox.take(self._wait_s(later) if later else BEAT_S)
             self._read_shown()
+            self._tell_of_broker()
             if taken is None:
                 if self._ws.connected:
                     self._ws.close(RESTARTING, "Glance is stopping.")
@@ -138,6 +154,17 @@ class Talk:
         if time.monotonic() - self._beat_at >= BEAT_S - 0.5:
             self._beat_at = time.monotonic()
             self._ws.send(BEAT)
+
+    def _tell_of_broker(self) -> None:
+        """Say when the broker has gone, and when it is back."""
+        if time.monotonic() - self._asked_broker_at < BROKER_S or not self._ws.connected:
+            return
+        self._asked_broker_at = time.monotonic()
+        broker = self._broker()
+        away = broker is not None and not broker.connected
+        if away != self._broker_away:
+            self._broker_away = away
+            self._ws.send(json.dumps({"beat": True, "broker": "away" if away else "here"}))
 
     def _read_shown(self) -> None:
         """What the page has shown since: `+`, or `?<id>` for a card that it wants whole, as it is another one than was thought."""

@@ -112,8 +112,10 @@ def test_a_dead_broker_is_shown_within_two_seconds_and_so_is_its_return(home: Ho
         "id => document.getElementById('w-' + id).querySelector('.w-note')?.textContent.toLowerCase().includes('broker')",
         stat,
     )
+    page.until("document.querySelector('[data-conn-text]').textContent === 'Broker away'")
     home.mosquitto.start()
-    until(home.connected, 15)
+    until(home.connected, 30)
+    page.until("document.querySelector('[data-conn-text]').textContent === 'Live'")
     home.send(temperature=22.5, battery=8)
     shows(page, stat, "22.5")
     stands(page, stat, "live", 10)
@@ -129,8 +131,8 @@ def test_after_a_restart_the_history_is_there_and_live_again(home: Home, look: C
     shows(page, chart, "22.3")
     until(lambda: home.site.runtime.ingest.health().stored >= 3)
     home.site.restart()
-    until(home.connected, 10)
-    page.until("document.documentElement.dataset.conn === 'live'", timeout_s=5)
+    until(home.connected, 30)
+    page.until("document.documentElement.dataset.conn === 'live'", timeout_s=15)
     again = look().open(f"{home.site.address}/d/home").connected()
     points = (
         "id => JSON.parse(document.querySelector('#w-' + id + ' script').textContent).series[0].points.map(p => p[1])"

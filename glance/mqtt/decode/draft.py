@@ -11,13 +11,9 @@ from glance.mqtt.decode.body import Body
 from glance.mqtt.decode.convert import value_of, word_kind
 from glance.mqtt.decode.keys import clean, role, time_rank
 from glance.mqtt.decode.known import meaning
-from glance.mqtt.decode.memory import (
-    SERIES_PER_DEVICE,
-    SERIES_PER_KNOWN_DEVICE,
-    Memory,
-    Series,
-)
+from glance.mqtt.decode.memory import SERIES_PER_DEVICE, SERIES_PER_KNOWN_DEVICE, Memory, Series
 from glance.mqtt.decode.values import with_point
+from glance.mqtt.decode.verdicts import CLOCK_OFF, summary
 from glance.mqtt.readings import (
     Bridged,
     DeviceInfo,
@@ -274,7 +270,7 @@ class Draft:
         """What the message said, with a sentence where no ecosystem gave one."""
         verdict, sentence = self.verdict, self.sentence
         if verdict is None:
-            verdict, sentence = self._summary()
+            verdict, sentence = summary(self.readings, self.dropped, self.empty, self.refused_at is not None)
         elif self.refused_at is not None and self.readings:
             sentence += CLOCK_OFF
         if self.devices and self.ecosystem in UNDECLARED:
@@ -301,22 +297,5 @@ class Draft:
         known.info = None
         return False
 
-    def _summary(self) -> tuple[Verdict, str]:
-        count = len(self.readings)
-        if count:
-            verdict: Verdict = "event" if all(r.kind == "event" for r in self.readings) else "reading"
-            sentence = f"{count} value{'s' if count > 1 else ''} of {self.readings[0].device}."
-            if self.dropped:
-                sentence += f" {self.dropped} more were left out: the device has too many sensors."
-            if self.refused_at is not None:
-                sentence += CLOCK_OFF
-            return verdict, sentence
-        if self.dropped:
-            return "ignored", "The device has too many sensors; this one was left out."
-        if self.empty:
-            return "meta", "It holds no value now (empty, null, nan, a code or a long text)."
-        return "meta", "Nothing in it is a reading."
 
-
-CLOCK_OFF = " The sender's clock is off: the time of arrival counts."
 ABOUT_DEVICE = ("name", "maker", "model", "room", "ecosystem", "firmware", "via", "link")

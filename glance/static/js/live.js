@@ -11,7 +11,7 @@ if (bar) {
   const clock = ms => new Date(ms).toTimeString().slice(0, 5);
 
   function show(next, text) {
-    const words = text ?? { live: 'Live', wait: 'Reconnecting', off: 'Offline' }[next];
+    const words = text ?? { live: conn.dataset.broker === 'away' ? 'Broker away' : 'Live', wait: 'Reconnecting', off: 'Offline' }[next];
     if (next === state && words === said) return;
     state = next;
     said = words;
@@ -40,6 +40,8 @@ if (bar) {
   document.addEventListener('htmx:ws:before:connection', event => { connection = event.detail.connection; });
   document.addEventListener('htmx:ws:after:connection', event => {
     connection = event.detail.connection;
+    // It is told anew where the broker is away.
+    conn.dataset.broker = 'here';
     connection.socket.send(JSON.stringify({ page: main.dataset.page, have: Object.fromEntries(have()), says_shown: true, takes_changes: true }));
     heard = Date.now();
   });
@@ -56,6 +58,10 @@ if (bar) {
     if (text[0] !== '{') return;
     event.detail.cancelled = true;
     const told = JSON.parse(text);
+    if (told.broker) {
+      conn.dataset.broker = told.broker;
+      show('live');
+    }
     if (told.page && told.page !== main.dataset.page) reloadGrid();
     if (told.cards) document.dispatchEvent(new CustomEvent('glance:changes', { detail: { cards: told.cards, whole: id => connection.socket.send('?' + id) } }));
     for (const [id, tail] of Object.entries(told.tails ?? {})) {
