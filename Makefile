@@ -16,7 +16,7 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-dev
 	@scripts/system-parts mosquitto chromium
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/ready-dev
 	$(VENV)/bin/ruff check .

@@ -21,7 +21,7 @@ MAX_PER_SERIES = 2000
 MAX_WORK_S = 5.0
 
 # what icalendar and recurring_ical_events raise for text that makes no sense
-_LIBRARY_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, NotImplementedError)
+_LIBRARY_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RuntimeError)
 
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _EVENT_BEGINS = re.compile(rb"^BEGIN:VEVENT\r?\n", re.MULTILINE | re.IGNORECASE)

@@ -38,7 +38,7 @@ BOOLEAN_ATTRIBUTES = {"required", "data-ago", "data-plot", "data-clock"}
 class Elements(HTMLParser):
     """Every element of a card with its attributes, whether tags are closed, and which ids there are."""
 
-    VOID = frozenset("br hr img input path rect circle use link meta".split())
+    VOID = frozenset("br hr img input link meta".split())
 
     def __init__(self, markup: str) -> None:
         super().__init__(convert_charrefs=True)
