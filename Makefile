@@ -37,7 +37,7 @@ audit: $(VENV)/made
 	$(VENV)/bin/pip-audit -r requirements.txt -r requirements-dev.txt --no-deps --disable-pip
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/made:
 	@scripts/make-venv "$(PYTHON)" $(VENV)

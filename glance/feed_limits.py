@@ -24,6 +24,8 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _DISGUISES = frozenset(
     {"utf-7", "unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape", "punycode", "idna"}
 )
+# How UTF-16 begins: with its mark, or with a tag.
+_ORDERS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 _QUOTED = re.compile(rb"\"[^\"]*\"|'[^']*'")
 
 
@@ -34,19 +36,15 @@ def bounded(body: bytes, content_type: str, host: str, articles: int) -> bytes:
     for name in (declared.group(1).decode() if declared else "", named.group(1) if named else ""):
         if _disguises(name):
             raise FetchError(f"The feed of {host} is written in {name}, which Glance does not read.", kind="format")
-    if b"\0" not in body:
+    order = _ORDERS.get(body[:2])
+    if b"\0" not in body or not (order or body.lstrip().startswith(b"<")):
         return _measured(body, host, articles)
-    order = (
-        "utf-16"
-        if body[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        else "utf-16-le"
-        if body[1:2] == b"\0"
-        else "utf-16-be"
-    )
+    sentence = f"The feed of {host} has zero bytes in it and is no UTF-16; Glance cannot read it."
+    if order is None:
+        raise FetchError(sentence, kind="format")
     try:
         text = body.decode(order).encode()
     except UnicodeError as error:
-        sentence = f"The feed of {host} has zero bytes in it and is no UTF-16; Glance cannot read it."
         raise FetchError(sentence, kind="format") from error
     return _measured(text, host, articles).decode().encode("utf-16")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +19,7 @@ from glance.worktime import OutOfTime, at_most
 
 MAX_PER_SERIES = 2000
 # Of one thread's own time. A rule that never comes true is searched for over 8000 years.
-MAX_WORK_S = 5.0
+MAX_WORK_S = 10.0
 
 # what icalendar and recurring_ical_events raise for text that makes no sense
 _LIBRARY_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RuntimeError)
@@ -68,13 +69,17 @@ def parse_calendar(body: bytes, host: str, start: float, end: float, zone: ZoneI
     if not head[:15].upper().startswith(b"BEGIN:VCALENDAR"):
         what = "a web page" if head[:1] == b"<" else "something else" if head else "nothing"
         raise FetchError(f"{host} answered with {what} instead of a calendar (iCalendar).", kind="format")
+    if not _reading.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        raise FetchError(f"The calendar of {host} waited too long for others that are being read.", kind="timeout")
     try:
-        with _reading, warnings.catch_warnings(), at_most(MAX_WORK_S, deadline):
+        with warnings.catch_warnings(), at_most(MAX_WORK_S, deadline):
             warnings.simplefilter("ignore")
             return _read(head, host, start, end, zone)
     except OutOfTime as error:
         sentence = f"The repetitions in the calendar of {host} take too long to work out, or it is too long altogether."
         raise FetchError(sentence, kind="timeout") from error
+    finally:
+        _reading.release()
 
 
 def _read(body: bytes, host: str, start: float, end: float, zone: ZoneInfo) -> Parsed:

@@ -31,12 +31,18 @@ def ways(pattern: str, length: int) -> float:
     """In how many ways, at most, `pattern` may be tried on `length` characters; infinite where they double with each one."""
     try:
         tree = _parser.parse(pattern)
-    except (re.error, RecursionError, OverflowError):
+    except (re.error, OverflowError):
         return 0.0
+    except RecursionError:
+        return math.inf
+    try:
+        inner = _sequence(tree, max(1, length))
+    except (RecursionError, OverflowError):  # groups in groups in groups, or a sum that no number holds
+        return math.inf
     first = str(tree[0][1]) if len(tree) and str(tree[0][0]) == "AT" else ""
     is_anchored = first.startswith("AT_BEGINNING") and not tree.state.flags & re.MULTILINE
     starts = 1 if is_anchored else max(1, length)
-    return _product([starts, _sequence(tree, max(1, length))])
+    return _product([starts, inner])
 
 
 def _sequence(nodes: Any, length: int) -> float:
@@ -96,10 +102,10 @@ def _is_parted(part: Any) -> bool:
 
 
 def _signs(node: Any) -> list[str]:
-    """The characters that a node stands for where they are written one by one, else none; none of them is a letter, which may have cases."""
+    """The characters that a node stands for where they are written one by one, else none; none of them has cases."""
     kind, details = node
     listed = [node] if str(kind) == "LITERAL" else details if str(kind) == "IN" else []
-    if not all(str(name) == "LITERAL" and not chr(each).isalpha() for name, each in listed):
+    if not all(str(name) == "LITERAL" and chr(each).upper() == chr(each).lower() for name, each in listed):
         return []
     return [chr(each) for _, each in listed]
 
@@ -121,8 +127,10 @@ def _takes(node: Any, sign: str) -> bool:
 
 
 def _differ(parts: Any) -> bool:
-    """True where each alternative begins with a character of its own."""
-    firsts = [part[0][1] if len(part) and str(part[0][0]) == "LITERAL" else None for part in parts]
+    """True where each alternative begins with a character of its own, in whichever case."""
+    firsts = [
+        chr(part[0][1]).upper().casefold()[0] if len(part) and str(part[0][0]) == "LITERAL" else None for part in parts
+    ]
     return None not in firsts and len(set(firsts)) == len(firsts)
 
 

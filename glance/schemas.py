@@ -106,6 +106,9 @@ def _reference(schema: Any, place: tuple[Any, ...], *, names: bool = False) -> F
     for key, part in parts:
         if key in _REFERENCES and not names:
             return _path((*place, key)), "is not offered: write the schema out in its place"
+        if key == "$schema" and place and not names:
+            # jsonschema would check this part by a class of its own, whose steps nobody counts
+            return _path((*place, key)), "stands at the top of a schema only"
         if key in _VALUES and not names:
             continue
         found = _reference(part, (*place, key), names=key in _NAMING and not names)

@@ -85,7 +85,7 @@ def _shelly1(parts: list[str]) -> tuple[str, str]:
     if parts[0] in ("sensor", "status") and len(parts) > 1:
         parts = parts[1:]
     word = SHELLY.get(parts[0], parts[0])
-    if len(parts) == 1 or not parts[1].isdigit():
+    if len(parts) == 1 or not parts[1].isdecimal():
         whole = SHELLY.get(".".join(parts), " ".join(parts))
         return whole, whole
     rest = ".".join(part for part in parts[2:] if part not in ("status", "ison"))
@@ -98,7 +98,7 @@ def _shelly1(parts: list[str]) -> tuple[str, str]:
 
 def _number(index: str) -> str:
     """Channels are counted from 0 in topics and from 1 on the case; numbers from 100 on are addresses of what was added."""
-    if not index.isdigit():
+    if not index.isdecimal():
         return ""
     return str(int(index) + 1) if len(index) < 3 else index
 
@@ -109,7 +109,7 @@ def _tasmota(parts: list[str]) -> tuple[str, str]:
     if not rest:
         name = TASMOTA.get(chip) or (f"{TASMOTA[stem]} {number}" if stem in TASMOTA else chip)
         return name, name
-    index = f" {int(rest[-1]) + 1}" if len(rest) > 1 and rest[-1].isdigit() else ""
+    index = f" {int(rest[-1]) + 1}" if len(rest) > 1 and rest[-1].isdecimal() else ""
     path = ".".join(rest[:-1] if index else rest)
     what = TASMOTA.get(f"{chip}.{path}") or TASMOTA.get(path) or " ".join(rest[:-1] if index else rest)
     if stem in ("Shutter", "Button", "Switch"):
@@ -157,7 +157,7 @@ def _victron(parts: list[str]) -> tuple[str, str]:
 
 def _rtl433(parts: list[str]) -> tuple[str, str]:
     whole = " ".join(parts)
-    what = RTL_UNIT.sub("", whole)
+    what = RTL_UNIT.sub("", whole) or whole
     return "temperature (°F)" if whole == "temperature_F" else PARTS.get(what, what), whole
 
 

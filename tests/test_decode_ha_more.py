@@ -12,6 +12,8 @@ import pytest
 from glance.ingest import Delivery, Ingest, Keeping
 from glance.live import Hub
 from glance.mqtt.decode import Decoder
+from glance.mqtt.decode.ha_early import declares
+from glance.mqtt.decode.memory import Bounded, Memory
 from glance.mqtt.decode.templates import compiled
 from glance.mqtt.readings import Outcome, Removed, Renamed
 from glance.store.db import Database
@@ -57,6 +59,36 @@ def test_each_on_begins_the_off_delay_anew_and_an_off_ends_it() -> None:
     say(decoder, "hall/pir", "ON", at=NOW + 60)
     say(decoder, "hall/pir", "OFF", at=NOW + 61)
     assert decoder.due(NOW + 600) is None
+
+
+def test_what_goes_off_by_itself_is_marked_as_said_by_nobody() -> None:
+    decoder = motion()
+    on, off = say(decoder, "hall/pir", "ON"), decoder.due(NOW + 31)
+    assert off is not None
+    assert [reading.inferred for reading in (*on.readings, *off.readings)] == [False, True]
+
+
+class NeverWalked(Bounded[str, Any]):
+    """What each declaration names, where nobody may look at all of them."""
+
+    def values(self) -> Any:
+        raise AssertionError("one withdrawal looked at every declaration")
+
+
+def test_a_series_is_withdrawn_with_the_last_declaration_that_names_it() -> None:
+    memory = Memory(UTC)
+    memory.learned["ha configs"] = NeverWalked(3)
+    assert declares(memory, "a", [("d", "x"), ("d", "y")]) == []
+    assert declares(memory, "b", [("d", "x")]) == []
+    assert declares(memory, "a", [("d", "y"), ("d", "z")]) == []
+    assert declares(memory, "b", []) == [Removed("d", "x")]
+    assert declares(memory, "b", [("d", "z")]) == []
+    assert declares(memory, "a", []) == [Removed("d", "y")]
+    # the oldest of too many declarations is given up, and names nothing any more
+    for topic in ("c", "e", "f"):
+        declares(memory, topic, [("d", "z" if topic == "c" else topic)])
+    assert "b" not in memory.of("ha configs")
+    assert declares(memory, "c", []) == [Removed("d", "z")]
 
 
 def test_a_retained_on_does_not_go_off_by_itself() -> None:

@@ -118,6 +118,14 @@ def test_a_phone_is_offline_by_its_will_and_back_with_its_next_place() -> None:
     assert back.verdict == "reading"
 
 
+def test_the_first_place_after_a_start_says_that_a_phone_is_there_and_a_kept_one_does_not() -> None:
+    # a fresh decoder knows of no will, and the will that came before the restart is still what is known of the phone
+    decoder, place = Decoder(UTC), {"_type": "location", "batt": 80, "tst": NOW, "lat": 1.0, "lon": 2.0}
+    said = [say(decoder, "owntracks/anna/phone", place, retained=retained) for retained in (True, False, False)]
+    assert [[each.state for each in outcome.liveness] for outcome in said] == [[], ["online"], []]
+    assert [outcome.verdict for outcome in said] == ["reading"] * 3
+
+
 def test_two_relays_that_hear_one_shelly_blu_make_one_series() -> None:
     decoder = Decoder(UTC)
     heard = {

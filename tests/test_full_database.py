@@ -89,6 +89,29 @@ def test_the_sentence_stays_as_long_as_what_went_is_missing(tmp_path: Path) -> N
         assert site.ingest.health().shortened is None
 
 
+def test_a_sensor_that_spoke_once_long_ago_does_not_keep_the_others_from_being_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Site(tmp_path, raw_days=30, max_mb=1.0) as site:
+        letting_go, cuts = site.ingest._upkeep.letting_go, list[int | None]()
+        next_cut = letting_go._next_cut
+
+        def counted(what: str, now: float, least_age_s: float) -> int | None:
+            cuts.append(next_cut(what, now, least_age_s))
+            assert len(cuts) < 1000, "it cuts at the same time again and again"
+            return cuts[-1]
+
+        monkeypatch.setattr(letting_go, "_next_cut", counted)
+        now = site.clock()
+        site.put(reading("d", "once", 1.0, at=now - 10 * DAY))
+        site.put(*(reading("d", "s", float(n), at=now - 3 * DAY + n * 6) for n in range(43_000)))
+        site.fold()
+        site.prune()
+        assert site.ingest._upkeep._rollups.used_bytes() < ROOM * 1_000_000 + 100_000
+        assert site.count("samples") < 43_000
+        assert [sample.value for sample in site.samples.recent(site.series("d", "once"))] == [1.0]
+
+
 def test_what_cannot_be_cut_is_said(tmp_path: Path) -> None:
     with Site(tmp_path, max_mb=0.2) as site:
         site.put(*(reading("d", "s", float(n), at=site.clock() - 600 + n / 50) for n in range(30_000)))

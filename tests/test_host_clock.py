@@ -83,6 +83,20 @@ def test_times_of_the_devices_own_are_left_as_they_are(unset: tuple[Site, Host])
     assert times(site) == pytest.approx([TODAY - 20, TODAY], abs=0.002)
 
 
+def test_words_from_before_the_clock_was_set_are_kept_as_long_as_their_samples(unset: tuple[Site, Host]) -> None:
+    site, host = unset
+    words = ["first", "second", "third"]
+    for word in words:
+        site.put(reading("d", "s", word))
+        host.forward(60)
+    site.ingest.flush()
+    host.at = FIRST_SET + 500 * DAY
+    site.ingest._upkeep.run()
+    site.prune()
+    site.reopen()
+    assert [sample.text for sample in site.samples.recent(site.series())] == words
+
+
 def test_after_a_restart_without_a_clock_time_goes_on_where_it_was_known(tmp_path: Path) -> None:
     host = Host(TODAY)
     with make(tmp_path, host) as site:

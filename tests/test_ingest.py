@@ -15,6 +15,7 @@ from glance.ingest import Delivery, Ingest
 from glance.ingest.counters import growth
 from glance.ingest.deliveries import Receipt
 from glance.ingest.flood import Limits
+from glance.ingest.latecomers import MOST_SENSORS, Latecomers
 from glance.ingest.liveness import standing
 from glance.ingest.pending import IDLE_S, Pending
 from glance.mqtt.client.state import BrokerState
@@ -756,6 +757,31 @@ def test_a_thousand_devices_that_the_broker_keeps_are_all_there_within_a_minute(
     site.clock.forward(20)
     site.ingest.settle()
     assert site.devices.flood is None
+
+
+@pytest.mark.parametrize("how", ["ignored", "forgotten"])
+def test_what_was_said_of_a_device_is_given_up_with_it(site: Site, how: str) -> None:
+    site.ingest.set_limits(Limits(per_device=1))
+    for device in ("d", "other"):
+        site.put(reading(device, "s", 1.0))
+        site.put(sensors=(SensorInfo(device, "more", unit="V"),))
+    late = site.ingest.learning._late
+    if how == "ignored":
+        site.devices.change("d", {"ignored": True})
+        # what is known of it already needs no noting
+        site.put(sensors=(SensorInfo("d", "s", unit="V"),))
+    else:
+        site.devices.forget("d")
+    assert late.of_sensor(("d", "more")) == late.of_sensor(("d", "s")) == ()
+    assert [info.unit for info in late.of_sensor(("other", "more"))] == ["V"]
+
+
+def test_only_so_much_is_noted_of_what_there_is_no_room_for() -> None:
+    late = Latecomers()
+    for number in range(MOST_SENSORS + 100):
+        late.note_sensor(("d", f"s{number}"), SensorInfo("d", f"s{number}"))
+    assert late.of_sensor(("d", "s99")) == ()
+    assert late.of_sensor(("d", "s100")) != ()
 
 
 def test_what_the_broker_keeps_is_not_asked_for_while_devices_keep_coming(site: Site) -> None:

@@ -25,10 +25,10 @@ from glance.config import Settings
 from glance.errors import SettingError
 from glance.mqtt.address import Address, parse
 from glance.mqtt.asking import RefreshRequests
-from glance.mqtt.client import BACKOFF_S, SOON_S, MqttClient
+from glance.mqtt.client import BACKOFF_S, PEACE_S, SOON_S, MqttClient
 from glance.mqtt.client.peer import without_covered
 from glance.mqtt.client.state import Traffic
-from glance.mqtt.faults import of_error
+from glance.mqtt.faults import TAKEN_OVER, of_error
 from glance.runtime import Runtime
 from tests.ingest_parts import Site
 from tests.mosquitto import Mosquitto, Publisher, end, free_port
@@ -250,6 +250,25 @@ def test_a_session_that_another_takes_is_fought_for_less_and_less(broker: Mosqui
         assert it.client._pause_s(7) == SOON_S
         it.client._unwelcome = True
         assert it.client._pause_s(7) == BACKOFF_S[-1]
+
+
+@pytest.mark.parametrize("code", [TAKEN_OVER, None])
+def test_two_that_want_one_session_wait_longer_and_longer_and_stay_with_that(code: int | None) -> None:
+    pair = [MqttClient(parse("mqtt://127.0.0.1"), ("#",), "twin", Heard(), str) for _ in range(2)]
+    pauses = [BACKOFF_S[0]]
+    for turn in range(60):
+        client = pair[turn % 2]
+        client._worked_at = time.monotonic()
+        # who came lasted as long as the other one waited
+        client._judge(True, code, pauses[-1])
+        pauses.append(client._pause_s(client._short))
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == BACKOFF_S[-1]
+    for client in pair:
+        client._judge(True, None, PEACE_S)
+        client._worked_at = time.monotonic()
+        assert client._pause_s(client._short) == BACKOFF_S[0]
+        client.stop()
 
 
 def test_a_broker_that_never_answers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

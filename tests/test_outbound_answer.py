@@ -153,6 +153,8 @@ def test_a_secret_number_is_hidden_where_it_comes_back_as_a_number() -> None:
     assert mask.data({"pin": 48213377, "also": 48213377.0, "half": 12.5, "other": 148213377, "seven": 7, "on": True}) == {
         "pin": HIDDEN, "also": HIDDEN, "half": HIDDEN, "other": 148213377, "seven": 7, "on": True,
     }  # fmt: skip
+    near = {"power": 48213376.8}
+    assert mask.data(near) == near
 
 
 def test_addresses_lose_users_and_values_with_secret_names() -> None:

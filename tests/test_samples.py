@@ -12,6 +12,7 @@ import pytest
 from glance.errors import NotFound, Unavailable
 from glance.ingest.buckets import Point
 from glance.mqtt.readings import SensorInfo
+from glance.store.samples import Samples
 from tests.ingest_parts import DAY, Site, reading
 
 HOUR = 3600.0
@@ -385,6 +386,23 @@ def test_events_are_told_newest_first(site: Site) -> None:
     now = site.clock()
     site.put(*(reading("d", "s", word, kind="event", at=now - 10 + turn) for turn, word in enumerate(["a", "b", "b"])))
     assert [sample.text for sample in site.samples.events(site.series(), now - HOUR, now)] == ["b", "b", "a"]
+
+
+def test_the_newest_events_are_read_without_all_before_them(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = site.clock()
+    for turn in range(300):
+        site.put(reading("d", "s" if turn % 3 else "t", f"e{turn}", kind="event", at=now - 5000 + turn // 4 * 10))
+        if turn in (120, 240):
+            site.fold()
+    # late ones lie in memory before what is folded
+    site.put(*(reading("d", "s", f"late{turn}", kind="event", at=now - 4900 + turn * 100) for turn in range(20)))
+    site.devices.merge_sensors("d", "t", "d", "s")
+    series, begin, end = site.series(), now - 4800, now - 4300
+    every = site.samples.between(series, begin, end)[::-1]
+    assert len(every) > 200
+    monkeypatch.delattr(Samples, "between")
+    for limit in (1, 7, 60, 1000):
+        assert site.samples.events(series, begin, end, limit) == every[:limit]
 
 
 # Letting go

@@ -14,7 +14,7 @@ from glance import patterns, schemas
     [
         "(a+)+$", "(a|a)*$", "(a|aa)+$", "(a*)*", "(.*a){12}", "^(?:a?){40}a{40}$", "(a{0,100}){0,100}$", "a*a*a*a*a*a*b",
         "^(.*,){20}x", "(?=(a|a)*$)b", "(?>(a|aa)+)$", "(x)?(?(1)(a|aa)+|b)$", "(|a)+$",
-        "(/[a/]+)*$", "(/a*a*)*b", r"(\W\w*\W)*$", "(?i:(aA+)*)$", "(?i)(ab*B*)*$", r"(.+/)*$", "([^a]+,)*$", "(a?a)*$",
+        "(/[a/]+)*$", "(/a*a*)*b", r"(\W\w*\W)*$", "(?i:(aA+)*)$", "(?i)(ab*B*)*$", "(?i)(ab|AB)*c$", r"(.+/)*$", "([^a]+,)*$", "(a?a)*$",
     ],
 )  # fmt: skip
 def test_a_pattern_with_too_many_ways_is_known_before_it_runs(pattern: str) -> None:
@@ -35,6 +35,20 @@ def test_a_pattern_with_too_many_ways_is_known_before_it_runs(pattern: str) -> N
 )  # fmt: skip
 def test_patterns_that_people_write_are_taken(pattern: str) -> None:
     assert not patterns.is_endless(pattern)
+
+
+def test_a_pattern_that_is_nested_too_deeply_to_be_judged_is_refused() -> None:
+    assert patterns.is_endless("(" * 600 + "a" + ")" * 600)
+
+
+def test_a_part_of_a_schema_cannot_choose_a_checker_that_counts_nothing() -> None:
+    part = {"$schema": "https://json-schema.org/draft/2020-12/schema", "uniqueItems": True}
+    assert schemas.schema_fault(part) is None
+    assert schemas.schema_fault({"properties": {"$schema": {"type": "string"}}}) is None
+    assert schemas.schema_fault({"properties": {"x": part}}) == (
+        "properties.x.$schema",
+        "stands at the top of a schema only",
+    )
 
 
 def test_a_pattern_is_not_tried_on_a_text_that_is_too_long_for_it() -> None:

@@ -62,6 +62,14 @@ def test_an_id_becomes_words(ecosystem: str | None, sensor: str, short: str, lon
     assert names_of(sensor, ecosystem) == (short, long)
 
 
+@pytest.mark.parametrize(
+    ("ecosystem", "sensor"),
+    [("tasmota", "ENERGY.Power.²"), ("shelly-gen1", "relay/²/energy"), ("shelly-gen2", "switch:².apower")],
+)
+def test_a_digit_that_is_no_number_gets_a_name_as_well(ecosystem: str, sensor: str) -> None:
+    assert all(names_of(sensor, ecosystem))
+
+
 class House:
     """An ingest with a real database and decoder; `again` is a restart."""
 

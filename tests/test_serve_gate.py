@@ -126,7 +126,7 @@ def test_a_body_may_be_slow_again_once_the_slow_ones_are_gone(tiny: Tiny) -> Non
         long = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
         with Client(gate) as first:
             first.send(long)
-            until(lambda: gate.counts()["working"] == 1)
+            until(lambda: gate._exchange._patience._held)
             with Client(gate) as second:
                 assert second.send(long).response()[0] == 400
         until(lambda: gate.counts()["working"] == 0)
@@ -274,7 +274,7 @@ def test_an_upload_that_finds_no_place_is_told_so_with_a_time_to_try_again(setti
         stack.callback(gate.stop, 1.0)
         gate.start()
         stack.enter_context(Client(gate)).send(long)
-        until(lambda: gate.counts()["working"] == 1)
+        until(lambda: gate._exchange._patience._held)
         status, headers, body = stack.enter_context(Client(gate)).send(long).response()
         assert (status, headers["retry-after"], headers["content-type"]) == (503, "10", "application/problem+json")
         assert b"Too many slow uploads" in body
@@ -283,7 +283,10 @@ def test_an_upload_that_finds_no_place_is_told_so_with_a_time_to_try_again(setti
         assert b"Too many slow uploads" in body
 
 
-def test_an_upload_that_stalls_is_told_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("came", [1, 89_999], ids=["its first byte", "all but its last byte"])
+def test_an_upload_that_stalls_is_told_so_and_is_the_last_of_its_connection(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, came: int
+) -> None:
     monkeypatch.setattr("glance.serve.connection.STALL_S", 0.2)
     with ExitStack() as stack:
         runtime = Runtime(settings)
@@ -292,9 +295,11 @@ def test_an_upload_that_stalls_is_told_so(settings: Settings, monkeypatch: pytes
         stack.callback(gate.stop, 1.0)
         gate.start()
         client = stack.enter_context(Client(gate))
-        client.send("POST /api/custom-widgets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n{")
-        status, _, body = client.response()
-        assert status == 408
+        client.send(
+            "POST /api/custom-widgets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n" + "{" * came
+        )
+        status, headers, body = client.response()
+        assert (status, headers["connection"]) == (408, "close")
         assert b"did not arrive in time" in body
 
 

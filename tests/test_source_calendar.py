@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from glance import occurrences
 from glance.errors import FetchError
 from glance.occurrences import Event, parse_calendar, zone_named
 from glance.outbound import Outbound
@@ -300,3 +301,10 @@ def test_events_that_nobody_ends_are_no_work() -> None:
     with pytest.raises(FetchError):
         parse_calendar(body, "host", NOW, NOW + DAY_S, BERLIN, time.monotonic() + 600)
     assert time.thread_time() - began < 10
+
+
+def test_a_calendar_waits_for_others_until_its_deadline_only() -> None:
+    body = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
+    with occurrences._reading, pytest.raises(FetchError, match="waited too long") as caught:
+        parse_calendar(body, "host", NOW, NOW + DAY_S, BERLIN, time.monotonic())
+    assert caught.value.kind == "timeout"

@@ -287,6 +287,7 @@ _MANY = b" ".join(b'a%d="1"' % number for number in range(20_000))
         (_HEAD.replace(b'"1.0"', b'"1.0" encoding="unicode_escape"') + rb"\x3citem>" + _TAIL, "", "unicode_escape"),
         ((_HEAD + b"<a>" * 200 + _TAIL).decode().encode("utf-16"), "", "100 deep"),
         (_HEAD + b"\0\xd8" + _TAIL, "", "zero bytes"),
+        (_HEAD + b"\0 " + _TAIL, "", "zero bytes"),
     ],
 )
 def test_a_feed_that_would_keep_the_parser_busy_never_reaches_it(

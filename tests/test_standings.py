@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glance.mqtt.client import BrokerState
-from glance.mqtt.readings import Liveness, Outcome, SensorInfo
+from glance.mqtt.readings import Liveness, Outcome, Removed, SensorInfo
 from glance.standings import Standings
 from tests.ingest_parts import Site, reading
 
@@ -85,6 +85,52 @@ def test_a_sleeping_device_is_asleep_and_neither_offline_nor_stale(site: Site) -
     assert stands(site, "door", replace(DOWN, connected=True)) == "asleep"
 
 
+UP = replace(DOWN, connected=True)
+
+
+def goes_off(site: Site) -> None:
+    """What the decoder says once the declared time of 30 s is over."""
+    site.put(replace(reading("hall", "motion", False, at=site.clock()), inferred=True))
+
+
+def test_what_goes_off_by_itself_after_a_restart_is_no_sign_of_life(site: Site) -> None:
+    site.put(reading("hall", "motion", True))
+    heard_at = site.clock()
+    site.ingest.flush()
+    site.reopen()
+    site.clock.forward(86400.0)  # type: ignore[attr-defined]
+    site.put(replace(reading("hall", "motion", False, at=heard_at + 30), inferred=True))
+    latest = site.samples.latest(site.series("hall", "motion"))
+    assert latest is not None
+    assert (latest.value, latest.at, latest.heard_at) == (0.0, heard_at + 30, heard_at)
+    assert site.devices.last_seen("hall") == heard_at
+    judge = Standings(site.ingest, lambda: UP)
+    assert (stands(site, "hall", UP), judge.of_sensor(site.devices.sensor("hall", "motion"), site.clock()).state) == (
+        "stale",
+        "stale",
+    )
+
+
+def test_the_usual_gap_is_that_between_two_signs_of_life(site: Site) -> None:
+    for _ in range(5):
+        site.put(reading("hall", "motion", True))
+        site.clock.forward(30.0)  # type: ignore[attr-defined]
+        goes_off(site)
+        site.clock.forward(3570.0)  # type: ignore[attr-defined]
+    assert site.samples.usual_gap_s(site.series("hall", "motion")) == 3600.0
+
+
+def test_what_goes_off_by_itself_brings_nothing_back(site: Site) -> None:
+    site.put(reading("hall", "motion", True))
+    site.put(removed=(Removed("hall", "motion"), Removed("hall", None)))
+    goes_off(site)
+    assert site.devices.sensor("hall", "motion").removed_at is not None
+    assert site.devices.get("hall").removed_at is not None
+    site.devices.forget("hall")
+    goes_off(site)
+    assert site.devices.all() == []
+
+
 # Counters by hand
 
 
@@ -107,6 +153,31 @@ def test_what_the_owner_calls_a_counter_is_counted_from_what_is_stored(site: Sit
     site.devices.change_sensor("meter", "pulses", {"own_state_class": "total"})
     site.ingest._upkeep.run()
     assert counted(site, "pulses") == [2.0, 3.0, -13.0]
+
+
+def no_power(*_: object) -> None:
+    raise OSError("the power is gone")
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_what_is_to_be_counted_anew_is_so_after_glance_ended(
+    site: Site, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    for value in (10.0, 12.0, 15.0, 2.0):
+        site.put(reading("meter", "pulses", value))
+        site.clock.forward(3600.0)  # type: ignore[attr-defined]
+    site.clock.forward(7200.0)  # type: ignore[attr-defined]
+    site.roll()
+    site.devices.change_sensor("meter", "pulses", {"own_state_class": "total_increasing"})
+    if killed:
+        monkeypatch.setattr(site.ingest._upkeep, "_count", no_power)
+        with pytest.raises(OSError, match="power"):
+            site.ingest._upkeep.run()
+    site.reopen(crash=killed)
+    site.ingest._upkeep.run()
+    assert counted(site, "pulses") == [2.0, 3.0, 2.0]
+    with site.db.read() as con:
+        assert con.execute("SELECT value FROM ingest_state WHERE name = 'recount'").fetchone()[0] == "[]"
 
 
 def test_the_owners_word_wins_over_the_declared_one_and_lasts(site: Site) -> None:

@@ -52,7 +52,7 @@ def _list_at(values: Any, path: str, *, make: bool) -> list[Any] | None:
     *way, last = path.split(".")
     node = values
     for part in way:
-        if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
             node = node[int(part)]
         elif isinstance(node, MutableMapping):
             if make and part not in node:

@@ -118,6 +118,7 @@ class Ingest:
         self.settle = self._receiving.settle
         self.devices = Devices(self.catalog, rows, host)
         self.devices.counts_anew = self._upkeep.count_anew
+        self.devices.unwanted = self.learning.forget
         self.samples = History(self.catalog, samples, lambda: self._upkeep.marks, keeping.raw_days, host)
         # asks the broker to deliver anew what was left to it; set by the runtime
         self.redeliver: Callable[[], None] = lambda: None

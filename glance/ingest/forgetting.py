@@ -22,6 +22,8 @@ class Forgetting:
         self._clock = clock
         # what follows where a sensor turns out to be a counter; set by Ingest
         self.counts_anew: Callable[[Track], None] = lambda _track: None
+        # what follows where a device is ignored or forgotten; set by Ingest, called under the catalog's lock
+        self.unwanted: Callable[[str], None] = lambda _device: None
 
     def forgotten(self) -> list[Device]:
         """Those that can still be brought back, latest first."""
@@ -51,6 +53,8 @@ class Forgetting:
                     self._take_out(track, below, now)
             catalog.put_device(device)
             catalog.count_again(device.id)
+            for each in below:
+                self.unwanted(each)
         self._save()
         return device
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import nlargest
 from itertools import islice, pairwise
 from typing import Literal
 
@@ -248,7 +248,11 @@ class History:
 
     def events(self, series: int, begin: float, end: float, limit: int = 200) -> list[Sample]:
         """What happened in a stretch, newest first."""
-        return [*deque(self._pages(series, begin, end, PAGE), maxlen=limit)][::-1]
+        track = self._track(series)
+        tail, marks = self._tail(track)
+        fresh = [sample for sample in tail if begin <= sample.at < end]
+        folded = self._samples.newest_between(track.ids, int(begin * 1000), int(end * 1000), marks.folded_to, limit)
+        return nlargest(limit, [*folded, *fresh], key=lambda sample: (sample.at, sample.id))
 
     # Memory
 

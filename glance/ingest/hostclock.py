@@ -25,8 +25,8 @@ def since_boot() -> float:
 class HostClock:
     """Gives Unix seconds. While the clock is not set: when Glance last ran, and what passed since the start.
 
-    `passed` gives seconds that nobody sets. `noted` are the samples whose time came from here while that may turn out to be wrong, see `correction_s`; they are noted and
-    taken under the catalog's lock.
+    `passed` gives seconds that nobody sets. `noted` are the samples whose time came from here while that may turn out to be
+    wrong, see `correction_s`; they are noted and taken under the catalog's lock.
     """
 
     def __init__(

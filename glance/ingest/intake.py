@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from glance.ingest.catalog import Catalog
@@ -14,6 +13,8 @@ from glance.ingest.upkeep import Upkeep
 from glance.mqtt.readings import Outcome, Reading
 
 LONGEST_TEXT = 255
+# The averages of larger numbers would be none, which no rollup can hold.
+LARGEST = 1e300
 MAX_TS_MS = 4_102_444_800_000
 
 
@@ -81,13 +82,17 @@ class Intake:
     def _read(self, reading: Reading, now: float, direct: bool) -> None:
         track = self._catalog.by_key.get((reading.device, reading.sensor))
         if track is None or self._catalog.devices[track.sensor.device].ignored:
+            if reading.inferred:
+                return
             device, sensor = _writable(reading.device), _writable(reading.sensor)
             track = self._learning.track_for(device, sensor, reading.kind, reading.retained, now)
             if track is None:
                 return
         known = track.sensor
-        if known.kind != reading.kind or (reading.unit and known.unit != reading.unit) or known.removed_at is not None:
-            changed = replace(known, kind=reading.kind, unit=reading.unit or known.unit, removed_at=None)
+        back = known.removed_at is not None and not reading.inferred
+        if known.kind != reading.kind or (reading.unit and known.unit != reading.unit) or back:
+            removed_at = None if back else known.removed_at
+            changed = replace(known, kind=reading.kind, unit=reading.unit or known.unit, removed_at=removed_at)
             self._catalog.put_sensor(track, changed)
         merged = self._catalog.merged_by_key
         # what was merged into `track` keeps its own samples
@@ -100,15 +105,15 @@ class Intake:
         if reading.retained:
             self._keep(track, own, reading, value, text)
             return
-        self._catalog.heard_at[track.sensor.device] = self._catalog.heard_at[own.sensor.device] = now
-        home = self._catalog.devices[track.sensor.device]
-        if home.direct != direct:
-            self._catalog.put_device(replace(home, direct=direct), quietly=True)
-        track.hear(now)
+        heard_at: float | None = now
+        if reading.inferred:
+            heard_at = (track.latest.heard_at if track.latest else None) or reading.at
+        else:
+            self._hear(track, own, now, direct)
         if reading.repeat:
             self._revive(track, now)
             return
-        newest = self._store(own, reading, value, text, now)
+        newest = self._store(own, reading, value, text, now, heard_at)
         if reading.at is None or _is_newer(newest, track.latest):
             # what has no time of its own is of now, also after one from a clock that is ahead
             track.latest = newest
@@ -116,7 +121,19 @@ class Intake:
             self._keep_none(each)
         self.marks.add(track.sensor.id)
 
-    def _store(self, own: Track, reading: Reading, value: float | None, text: str | None, now: float) -> Latest:
+    def _hear(self, track: Track, own: Track, now: float, direct: bool) -> None:
+        """A device sent something: it is there."""
+        self._catalog.heard_at[track.sensor.device] = self._catalog.heard_at[own.sensor.device] = now
+        home = self._catalog.devices[track.sensor.device]
+        if home.direct != direct or home.removed_at is not None:
+            # one that was withdrawn and sends, or for which another does, is there
+            back = replace(home, direct=direct, removed_at=None)
+            self._catalog.put_device(back, quietly=home.removed_at is None)
+        track.hear(now)
+
+    def _store(
+        self, own: Track, reading: Reading, value: float | None, text: str | None, now: float, heard_at: float | None
+    ) -> Latest:
         """A reading becomes a sample of the series that sent it."""
         at = now if reading.at is None else reading.at
         ts_ms = min(max(int(at * 1000), 0), MAX_TS_MS)
@@ -131,7 +148,7 @@ class Intake:
             self._pending.add_row((number, own.sensor.id, ts_ms, value, text))
             if reading.at is None:
                 self._host.note(number)
-        newest = Latest(number, at, now, value, text)
+        newest = Latest(number, at, heard_at, value, text)
         if reading.at is None or _is_newer(newest, own.own):
             own.own = newest
             if not own.parts:
@@ -182,7 +199,7 @@ def _value_of(reading: Reading, track: Track) -> tuple[float | None, str | None]
         value = float(raw)
     except OverflowError:
         return None, None
-    if not math.isfinite(value):
+    if not -LARGEST < value < LARGEST:
         return None, None
     correction = track.sensor.correction
     return (value + correction if correction else value), None

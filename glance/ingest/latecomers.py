@@ -6,8 +6,9 @@ from typing import Any
 
 from glance.mqtt.readings import Bridged, DeviceInfo, SensorInfo
 
-MOST_DEVICES = 4000
-MOST_SENSORS = 20_000
+# Together at most 8 MB.
+MOST_DEVICES = 2000
+MOST_SENSORS = 6000
 # a sensor is described by its name, by a bridge and by discovery
 MOST_SAID = 3
 Key = tuple[str, str]
@@ -43,6 +44,12 @@ class Latecomers:
     def of_sensor(self, key: Key) -> tuple[SensorInfo, ...]:
         """What was said of a sensor; it is told once."""
         return self._sensors.pop(key, ())
+
+    def forget(self, device_id: str) -> None:
+        """The owner does not want a device: what was said of it is of no use."""
+        self.of_device(device_id)
+        for key in [key for key in self._sensors if key[0] == device_id]:
+            del self._sensors[key]
 
 
 def _bound(kept: dict[Any, Any], most: int) -> None:

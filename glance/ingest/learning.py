@@ -83,7 +83,8 @@ class Learning:
         kind = info.kind or "number"
         track = self.track_for(info.device, info.sensor, kind, retained, now, counts=False, declared=declared)
         if track is None:
-            self._late.note_sensor((self._catalog.home(info.device), info.sensor), info)
+            if self._catalog.find(info.device, info.sensor) is None:
+                self._late.note_sensor((self._catalog.home(info.device), info.sensor), info)
             return
         told = {name: value for name in SENSOR_FACTS if (value := getattr(info, name)) is not None}
         if info.options:
@@ -153,6 +154,10 @@ class Learning:
             self._move(track, change.new, track.sensor.sensor, now)
         if catalog.home(change.new) != change.old:
             catalog.put_device(replace(device, merged_into=change.new))
+
+    def forget(self, device_id: str) -> None:
+        """A device is ignored or forgotten from now on: give up what was said of it while there was no room."""
+        self._late.forget(device_id)
 
     def _present(
         self, device_id: str, retained: bool, now: float, counts: bool = False, declared: bool = False

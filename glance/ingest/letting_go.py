@@ -173,7 +173,7 @@ class LettingGo:
     def _prune_samples(self, series: int, before_s: int) -> int:
         """Delete the samples of a series before a time, a few thousand at a time."""
         track = self._catalog.tracks.get(series)
-        if track is None or not self._rollups.has_older(series, before_s):
+        if track is None or not self._rollups.has_older(series, before_s, track.sensor.raw_from or 0):
             return 0
         # known before it is done: nobody may take for complete what is not
         with self._catalog.lock:

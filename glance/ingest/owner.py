@@ -75,6 +75,8 @@ class Devices(Forgetting):
         with self._catalog.lock:
             device = replace(self._catalog.device(device_id), **told)
             self._catalog.put_device(device)
+            if device.ignored:
+                self.unwanted(device.id)
         self._save()
         return device
 

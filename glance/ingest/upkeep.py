@@ -84,7 +84,8 @@ class Upkeep:
         self._folded_at = clock()
         # what the decoder learned, handed over by the thread that uses it
         self.learned = self._stored_learned = state.get("decoder", "")
-        self._recount: set[int] = set()
+        self._stored_recount = state.get("recount", "[]")
+        self._recount: set[int] = set(json.loads(self._stored_recount))
         self._late: list[tuple[int, int]] = [(series, hour) for series, hour in json.loads(state.get("late", "[]"))]
         self.unfolded = 0
         # the deliveries that may come again, None = as they are stored
@@ -92,6 +93,7 @@ class Upkeep:
 
     def run(self, between: Callable[[], None] = lambda: None) -> None:
         """Do what is due; `between` is called between two transactions of what takes longer."""
+        self._note_recount()
         if not self._clock.is_set:
             # what is not folded can still be put right
             if self.unfolded >= FOLD_ROWS:
@@ -113,11 +115,18 @@ class Upkeep:
 
     def last_words(self) -> dict[str, str]:
         """What has to be known at the next start."""
-        return {"decoder": self.learned}
+        return {"decoder": self.learned, "recount": json.dumps(sorted(self._recount))}
 
     def count_anew(self, track: Track) -> None:
         """A sensor turned out to be a counter: work out how much it grew in the hours that are rolled up already."""
         self._recount.update(track.ids)
+
+    def _note_recount(self) -> None:
+        """Store which counters are to be counted anew: they are done also where Glance ends before."""
+        recount = json.dumps(sorted(self._recount))
+        if recount != self._stored_recount:
+            self._inbox.put_state({"recount": recount})
+            self._stored_recount = recount
 
     def _set_right(self) -> None:
         """Where the clock was set since the start: give what came before that its true time."""
@@ -127,7 +136,7 @@ class Upkeep:
             with self._catalog.lock:
                 numbers = frozenset(host.noted)
             shift_ms = round(shift_s * 1000)
-            self._inbox.shift(numbers, shift_ms)
+            self._inbox.shift(numbers, shift_ms, int(self._clock() // DAY_S))
             self._retime(
                 lambda number, ts: ts + shift_ms if number in numbers else ts,
                 lambda at: at + shift_s if host.was_thought(at) else at,
@@ -162,6 +171,7 @@ class Upkeep:
 
     def _move_back(self, after_s: int, shift_ms: int) -> None:
         self._late += self._inbox.bring_back(after_s, shift_ms)
+        self._inbox.put_state({"late": json.dumps(self._late)})
         self._retime(
             lambda _number, ts: ts - shift_ms if ts > after_s * 1000 else ts,
             lambda at: at - shift_ms / 1000 if at > after_s else at,
@@ -254,22 +264,42 @@ class Upkeep:
     def _count_again(self, now: float) -> None:
         """Work out anew how much some counters grew, as far as their samples are there."""
         for series in sorted(self._recount):
+            # taken out first: it may be wanted once more while it is done
             self._recount.discard(series)
-            track = self._catalog.tracks.get(series)
-            if track is None or not self._catalog.root(track).sensor.is_counter:
-                continue
-            days = self._catalog.root(track).sensor.raw_days or self._keeping.raw_days
-            begin_s = int((now - days * DAY_S) // HOUR_S * HOUR_S)
-            while begin_s < self.marks.rolled_until_s and not self.letting_go.is_stopping:
-                end_s = min(begin_s + int(DAY_S), self.marks.rolled_until_s)
-                self._count(track, begin_s, end_s)
-                begin_s = end_s
-                self.letting_go.between()
+            is_done = False
+            try:
+                is_done = self._count_whole(series, now)
+            finally:
+                if not is_done:
+                    self._recount.add(series)
+            if not is_done:
+                break
+        self._note_recount()
+
+    def _count_whole(self, series: int, now: float) -> bool:
+        """Work out how much a counter grew as far as its samples are there; False where Glance ends before that is done."""
+        track = self._catalog.tracks.get(series)
+        if track is None or not self._catalog.root(track).sensor.is_counter:
+            return True
+        days = self._catalog.root(track).sensor.raw_days or self._keeping.raw_days
+        begin_s = int((now - days * DAY_S) // HOUR_S * HOUR_S)
+        while begin_s < self.marks.rolled_until_s:
+            if self.letting_go.is_stopping:
+                return False
+            end_s = min(begin_s + int(DAY_S), self.marks.rolled_until_s)
+            self._count(track, begin_s, end_s)
+            begin_s = end_s
+            self.letting_go.between()
+        return True
 
     def _roll_all_late(self) -> None:
         if self._late:
             for series, hour in self._late:
+                if self.letting_go.is_stopping:
+                    # they are noted in the database, and come first at the next start
+                    return
                 self._roll_late(series, hour)
+                self.letting_go.between()
             self._inbox.put_state({"late": "[]"})
             self._late = []
 

@@ -31,6 +31,7 @@ class Reading:
     An event (`kind`) is something that happened, never a line. `refused_at` is a payload time that was not believed
     (a clock of 1970 or 2099). `repeat`: the same value of the same series came on another topic within 2 s
     (Zigbee2MQTT's attribute topics, rtl_433's devices beside its events): it keeps the sensor alive and is no new sample.
+    `inferred`: nobody sent it (a declared time is over): it is a sample, and no sign of life.
     """
 
     device: str
@@ -43,6 +44,7 @@ class Reading:
     label: str | None = None
     refused_at: float | None = None
     repeat: bool = False
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

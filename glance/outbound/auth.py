@@ -107,7 +107,7 @@ def expired_statuses(auth: Mapping[str, Any]) -> tuple[int, ...]:
 
 def _statuses(value: Any, default: tuple[int, ...]) -> tuple[int, ...]:
     items = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
-    return tuple(int(item) for item in items if str(item).isdigit()) or default
+    return tuple(int(item) for item in items if str(item).isdecimal()) or default
 
 
 def _key(auth: Mapping[str, Any], url: str) -> str:

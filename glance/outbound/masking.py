@@ -65,7 +65,8 @@ class Mask:
         """True for a number that is a secret, however it is written."""
         if isinstance(data, bool) or not isinstance(data, (int, float)):
             return False
-        return str(data) in self._numbers or (isinstance(data, float) and f"{data:.0f}" in self._numbers)
+        is_whole = isinstance(data, float) and data.is_integer()
+        return str(data) in self._numbers or (is_whole and f"{data:.0f}" in self._numbers)
 
     def finds(self, text: str) -> bool:
         """True where `text` holds a secret."""

@@ -175,6 +175,10 @@ class Incoming(Unreader):
             except OSError:
                 return b""
 
+    def is_through(self) -> None:
+        """Nothing more of the body is waited for: the place for that is free for others."""
+        self._wait.over()
+
     def rest(self) -> bytes:
         """What was gathered and not yet read."""
         return bytes(self.buf.getvalue())

@@ -146,6 +146,9 @@ class Exchange:
         if fault:
             connection.queue(plain_response(*(incoming.given_up or (400, fault))))
             return Outcome.CLOSE
+        if websocket:
+            # it may stay for hours, and its handler waits for its client in a way of its own
+            incoming.is_through()
         try:
             self._write(environ, request, response, incoming)
         except StopIteration:
@@ -206,7 +209,8 @@ class Exchange:
         """Run the application and write what it yields."""
         pieces = self._app(environ, response.start_response)
         try:
-            if self.closing or not _is_read(request, incoming):
+            # of a body that broke off gunicorn's reader counts what it asked for, not what came: the rest is no request
+            if self.closing or incoming.given_up or not _is_read(request, incoming):
                 response.force_close()
             for piece in pieces:
                 response.write(piece)

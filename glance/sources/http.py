@@ -151,5 +151,5 @@ def _auth(auth: Any) -> Mapping[str, Any] | None:
 def _statuses(optional: Any) -> tuple[int, ...]:
     """The statuses that make an optional request null."""
     if isinstance(optional, (list, tuple)):
-        return tuple(int(status) for status in optional if str(status).isdigit())
+        return tuple(int(status) for status in optional if str(status).isdecimal())
     return _GONE if optional is True or str(optional).lower() == "true" else ()

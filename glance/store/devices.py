@@ -173,7 +173,7 @@ class DeviceRows:
             )
 
     def drop(self, device_ids: Iterable[str], series_ids: Iterable[int]) -> None:
-        """Delete devices and series for good; their samples are the Retention's work."""
+        """Delete devices and series for good; their samples have to be erased apart."""
         with self._db.write() as con:
             con.executemany("DELETE FROM devices WHERE id = ?", [(each,) for each in device_ids])
             con.executemany("DELETE FROM series WHERE id = ?", [(each,) for each in series_ids])

@@ -43,10 +43,11 @@ class Inbox:
             self._texts.clear()
             raise
 
-    def shift(self, numbers: Iterable[int], shift_ms: int) -> None:
-        """These samples are of another time than was thought."""
+    def shift(self, numbers: Iterable[int], shift_ms: int, today: int) -> None:
+        """These samples are of another time than was thought; the words of what is not folded were used `today` (days since 1970)."""
         with self._db.write() as con:
             con.executemany("UPDATE inbox SET ts = ts + ? WHERE id = ?", [(shift_ms, number) for number in numbers])
+            con.execute("UPDATE texts SET used_on = ?1 WHERE used_on < ?1 AND id IN (SELECT text FROM inbox)", (today,))
 
     def bring_back(self, after_s: int, shift_ms: int) -> list[tuple[int, int]]:
         """Samples after a time were stored by a clock that was ahead: they were earlier by so much.
@@ -119,7 +120,9 @@ class Inbox:
             if last is None:
                 return 0, [*before]
             late: list[tuple[int, int]] = []
-            if earliest < rolled_until_s * 1000:
+            # samples may go before their hour is rolled up, where the database is too big
+            let_go_s = con.execute("SELECT MAX(raw_from) FROM series").fetchone()[0] or 0
+            if earliest < max(rolled_until_s, let_go_s) * 1000:
                 found = con.execute(
                     "SELECT DISTINCT i.series, i.ts / 3600000 * 3600 FROM inbox AS i LEFT JOIN series AS e ON e.id = i.series "
                     "WHERE i.ts < ? AND i.ts >= COALESCE(e.raw_from, 0) * 1000",

@@ -102,14 +102,13 @@ class Rollups:
             ).fetchone()[0]
         return None if first is None else int(first) // 3_600_000 * HOUR_S
 
-    def has_older(self, series: int, before_s: int) -> bool:
-        """Has a series more than one sample before a time (Unix seconds)?"""
+    def has_older(self, series: int, before_s: int, raw_from_s: int) -> bool:
+        """Has a series samples before a time (Unix seconds) other than the one that stays of the time before `raw_from_s`?"""
         with self._db.read() as con:
             found = con.execute(
-                "SELECT ts FROM samples WHERE series = ? AND ts < ? ORDER BY ts LIMIT 1 OFFSET 1",
-                (series, before_s * 1000),
-            ).fetchone()
-        return found is not None
+                "SELECT ts FROM samples WHERE series = ? AND ts < ? ORDER BY ts LIMIT 2", (series, before_s * 1000)
+            ).fetchall()
+        return len(found) > 1 or any(row[0] >= raw_from_s * 1000 for row in found)
 
     def prune_samples(self, series: int, before_s: int) -> int:
         """Delete samples of a series before a time (Unix seconds), all but the newest of them: what held then is still known.

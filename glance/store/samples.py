@@ -87,6 +87,19 @@ class Samples:
         merged = heapq.merge(*(_samples(rows) for rows in found), key=_by_time)
         return list(itertools.islice(merged, limit))
 
+    def newest_between(self, series: Sequence[int], begin_ms: int, end_ms: int, upto: int, limit: int) -> list[Sample]:
+        """The newest samples of a stretch, `limit` of each series at most, in no order."""
+        with self._db.read() as con:
+            found = [
+                con.execute(
+                    "SELECT s.id, s.series, s.ts, s.value, t.text FROM samples AS s LEFT JOIN texts AS t ON t.id = s.text "
+                    "WHERE s.series = ? AND s.ts >= ? AND s.ts < ? AND s.id <= ? ORDER BY s.ts DESC, s.id DESC LIMIT ?",
+                    (each, begin_ms, end_ms, upto, limit),
+                ).fetchall()
+                for each in series
+            ]
+        return list(_samples(itertools.chain.from_iterable(found)))
+
     def numbers(
         self, series: Sequence[int], begin_ms: int, end_ms: int, upto: int, limit: int
     ) -> list[tuple[int, float]]:

@@ -8,6 +8,7 @@ import logging
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app
@@ -85,11 +86,18 @@ def _style(definition: Definition, widgets: Sequence[Widget]) -> str:
     style = definition.style or ""
     if definition.trusted:
         return style
+    ids = tuple(widget.id for widget in widgets if widget.custom_widget == definition.slug)
+    return _confined(definition.name, style, ids)
+
+
+@lru_cache(maxsize=KEPT)
+def _confined(name: str, style: str, ids: tuple[str, ...]) -> str:
+    """A style held to the cards with these ids; kept, because a public page asks for it with every look."""
     fault = styles.fault(style)
     if fault:
-        log.warning("The style of the custom widget “%s” is left out: %s.", definition.name, fault)
+        log.warning("The style of the custom widget “%s” is left out: %s.", name, fault)
         return ""
-    return styles.confined(style, [widget.id for widget in widgets if widget.custom_widget == definition.slug])
+    return styles.confined(style, ids)
 
 
 def _rule(widget: Widget) -> str:

@@ -24,6 +24,8 @@ ANSWER_S = 5.0
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 # A connection that lasted so long was a good one: after it the next is tried at once.
 GOOD_S = 10.0
+# Where another wants the same session, both wait longer and longer: one that lasted only as long as the other one waited is not.
+PEACE_S = 4 * BACKOFF_S[-1]
 # For so long after a connection that worked the next is tried every two seconds at least: a broker restarts, a cable is out.
 SOON_FOR_S, SOON_S = 120.0, 2.0
 STOP_S = 1.0
@@ -167,10 +169,15 @@ class MqttClient:
             self._set("stopped", None)
         else:
             lasted_s, code = time.monotonic() - began, connection.end_code
-            self._short = self._short + 1 if connection.ended and lasted_s < GOOD_S else 0
-            # somebody else wants the same session: who comes back at once throws the other one out for ever
-            self._unwelcome = code == faults.TAKEN_OVER or (self._short >= faults.MANY_SHORT and lasted_s < SOON_S)
+            self._judge(connection.ended, code, lasted_s)
             self._set("waiting", faults.of_end(code, self._address, self._short))
+
+    def _judge(self, ended: bool, code: int | None, lasted_s: float) -> None:
+        """What the end of a connection means for the next try; `ended` = not by Glance itself."""
+        was = self._unwelcome
+        self._short = self._short + 1 if ended and lasted_s < (PEACE_S if was else GOOD_S) else 0
+        # somebody else wants the same session: who comes back at once throws the other one out for ever
+        self._unwelcome = code == faults.TAKEN_OVER or (self._short >= faults.MANY_SHORT and (was or lasted_s < SOON_S))
 
     def _connect(self) -> Connection | None:
         """Try to connect, with the other protocol version where the first is not understood; None where the broker did not say yes."""

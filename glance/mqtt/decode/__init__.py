@@ -17,8 +17,9 @@ __all__ = ["Decoder"]
 class Decoder:
     """Turns messages into readings, declarations and liveness; one object, used by one thread; its memory is bounded.
 
-    `zone` is that of times without an offset (None = this computer's), `decimal_comma` whether 21,5 is a number. The modules for the ecosystems, and what `remember` was
-    given, are read when the first message comes: Glance's first page does not wait for them.
+    `zone` is that of times without an offset (None = this computer's), `decimal_comma` whether 21,5 is a number. The modules for
+    the ecosystems, and what `remember` was given, are read when the first message comes: Glance's first page does not wait for
+    them.
     """
 
     def __init__(self, zone: tzinfo | None = None, *, decimal_comma: bool = False) -> None:

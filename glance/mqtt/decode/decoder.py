@@ -64,7 +64,7 @@ class Decoder:
             series = self._memory.series.get(key)
             if series is not None:
                 series.value = False
-                readings.append(Reading(*key, False, "boolean", None, at, False, word))
+                readings.append(Reading(*key, False, "boolean", None, at, False, word, inferred=True))
         return Outcome(tuple(readings), verdict="reading", sentence="Off again after the declared time.")
 
     def _message(self, topic: str, payload: bytes, retained: bool, arrived_at: float) -> Outcome:

@@ -8,6 +8,7 @@ from typing import Any
 from glance.mqtt.decode.draft import UNDECLARED, Draft
 from glance.mqtt.decode.ha_components import Source
 from glance.mqtt.decode.ha_entities import PREFIX
+from glance.mqtt.decode.memory import MOST_SERIES, Memory
 from glance.mqtt.decode.templates import Template
 from glance.mqtt.decode.topics import device_of, split
 from glance.mqtt.readings import Removed, Renamed
@@ -16,12 +17,31 @@ from glance.mqtt.readings import Removed, Renamed
 Probe = Callable[[str, Any, bool], tuple[str | None, list[tuple[str, str]]]]
 
 
-def no_more_declared(draft: Draft, series: list[tuple[str, str]]) -> list[Removed]:
-    """Those of `series` that no other declaration names."""
-    if not series:
-        return []
-    declared = {key for keys in draft.memory.of("ha configs").values() for key in keys}
-    return [Removed(*key) for key in series if key not in declared]
+def declares(memory: Memory, topic: str, series: list[tuple[str, str]]) -> list[Removed]:
+    """From now on the declaration on `topic` names `series`, [] = it is withdrawn; returns what no declaration names any more.
+
+    What it named before is found by topic, and by series the topics that may name it: one withdrawal looks at no other.
+    """
+    configs, topics_of = memory.of("ha configs"), memory.of("ha topics of", MOST_SERIES)
+    before: list[tuple[str, str]] = configs.pop(topic, [])
+    if series:
+        configs[topic] = series
+    for key in series:
+        name = "\n".join(key)
+        if name not in topics_of:
+            topics_of[name] = set()
+        topics_of[name].add(topic)
+    gone, kept = [], set(series)
+    for key in before:
+        if key in kept:
+            continue
+        topics: set[str] = topics_of.get("\n".join(key), set())
+        topics.discard(topic)
+        # a topic that was given up because there are too many names nothing
+        if not any(key in configs.get(other, ()) for other in topics):
+            topics_of.pop("\n".join(key), None)
+            gone.append(Removed(*key))
+    return gone
 
 
 def take_back(draft: Draft, topic: str) -> None:

@@ -17,7 +17,7 @@ from glance.mqtt.decode.abbreviations import expanded
 from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.ha_components import IGNORED, TRIGGER, Source, quiet, sources, truth
-from glance.mqtt.decode.ha_early import Probe, example, no_more_declared, take_back, take_over
+from glance.mqtt.decode.ha_early import Probe, declares, example, take_back, take_over
 from glance.mqtt.decode.ha_entities import (
     PREFIX,
     Config,
@@ -62,12 +62,10 @@ def read(draft: Draft, levels: list[str], probe: Probe) -> None:
     """One declaration: new, the same again, changed, or withdrawn."""
     draft.ecosystem = ECOSYSTEM
     memory, topic, body = draft.memory, draft.message.topic, draft.message.body
-    before: list[tuple[str, str]] = memory.of("ha configs").get(topic, [])
     if body.form == "empty":
         forget(memory, topic)
-        memory.of("ha configs").pop(topic, None)
         memory.declare(topic, "")
-        draft.removed.extend(no_more_declared(draft, before))
+        draft.removed.extend(declares(memory, topic, []))
         draft.says("removal", "The declaration was withdrawn; what was recorded stays.")
         return
     config = body.value
@@ -83,7 +81,7 @@ def read(draft: Draft, levels: list[str], probe: Probe) -> None:
     forget(memory, topic)
     memory.epoch += 1
     if config.get("migrate_discovery") or config.get("migr_discvry"):
-        memory.of("ha configs").pop(topic, None)
+        declares(memory, topic, [])
         draft.says("declaration", "The device will be declared as a whole; its sensors stay.")
         return
     after: list[tuple[str, str]] = []
@@ -91,11 +89,11 @@ def read(draft: Draft, levels: list[str], probe: Probe) -> None:
     for entity in _entities(draft, levels, expanded(config)):
         silent.update(quiet(entity.component, entity.fields))
         after.extend(_entity(draft, entity, probe))
-    memory.of("ha configs")[topic] = after
+    gone = declares(memory, topic, after)
     hush(memory, topic, silent)
     for name in silent:
         take_back(draft, name)
-    draft.removed.extend(no_more_declared(draft, [series for series in before if series not in after]))
+    draft.removed.extend(gone)
     draft.says("declaration", _sentence(after, levels))
 
 

@@ -134,7 +134,7 @@ def _seconds(value: Any) -> Any:
 def _valetudo_unit(sensor: str, value: Any) -> str | None:
     if sensor.startswith("ConsumableMonitoringCapability/"):
         # Worn-down parts are counted in seconds left or in percent; without a declaration only the size tells.
-        return "%" if str(value).isdigit() and int(str(value)[:9]) <= 100 else "s"
+        return "%" if str(value).isdecimal() and int(str(value)[:9]) <= 100 else "s"
     return VALETUDO_UNITS.get(sensor)
 
 

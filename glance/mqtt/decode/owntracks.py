@@ -21,9 +21,9 @@ def read(draft: Draft, levels: list[str]) -> None:
     draft.ecosystem = ECOSYSTEM
     fields: Any = draft.message.body.value
     what = fields.get("_type") if type(fields) is dict else None
-    phone, gone = clean("/".join(levels[1:3])), draft.memory.of("owntracks gone")
+    phone, here = clean("/".join(levels[1:3])), draft.memory.of("owntracks here")
     if what == "lwt":
-        gone[phone] = True
+        here[phone] = False
         draft.alive(draft.device(phone, name=clean(levels[2])), "offline")
     elif what == "transition" and type(fields.get("event")) is str:
         draft.time(fields.get("tst"))
@@ -33,7 +33,9 @@ def read(draft: Draft, levels: list[str]) -> None:
     elif what == "location":
         draft.time(fields.get("tst"))
         device = draft.device(phone, name=clean(levels[2]))
-        if gone.pop(phone, None):
+        # the first place after a start is told too: what a will said before is known beyond it; a kept place is of then
+        if not draft.message.retained and not here.get(phone):
+            here[phone] = True
             draft.alive(device, "online")
             draft.verdict = None
         for key, unit in UNITS.items():

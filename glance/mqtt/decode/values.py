@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -28,15 +27,14 @@ BOOLEANS = {"on": True, "off": False, "true": True, "false": False}
 
 LONGEST_TEXT = 64
 LONGEST_DIGITS = 15
+# Sums of larger numbers could not be stored.
 LARGEST = 1e300
 
 
 def number(raw: Any) -> float | None:
-    """A finite number out of a JSON number or a string that holds nothing else; None for anything else."""
+    """A number below LARGEST out of a JSON number or a string that holds nothing else; None for anything else."""
     kind = type(raw)
-    if kind is float:
-        return raw if math.isfinite(raw) else None
-    if kind is int:
+    if kind is float or kind is int:
         return float(raw) if -LARGEST < raw < LARGEST else None
     return number_in(raw) if kind is str else None
 
@@ -49,7 +47,7 @@ def number_in(text: str) -> float | None:
     if len(text) > LONGEST_DIGITS and text.lstrip("+-").isdigit():
         return None
     value = float(text)
-    return value if math.isfinite(value) else None
+    return value if -LARGEST < value < LARGEST else None
 
 
 def with_point(text: str) -> str:

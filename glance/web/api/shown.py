@@ -56,7 +56,7 @@ def _mark(target: Any, names: list[str]) -> None:
     *way, last = names
     for name in way:
         if isinstance(target, list):
-            if not name.isdigit() or int(name) >= len(target):
+            if not name.isdecimal() or int(name) >= len(target):
                 return
             target = target[int(name)]
         else:
