@@ -6,9 +6,9 @@ from typing import Any
 
 from glance.mqtt.readings import Bridged, DeviceInfo, SensorInfo
 
-# Together at most 8 MB.
-MOST_DEVICES = 2000
-MOST_SENSORS = 6000
+# Together about 8 MB where each says much.
+MOST_DEVICES = 1500
+MOST_SENSORS = 5000
 # a sensor is described by its name, by a bridge and by discovery
 MOST_SAID = 3
 Key = tuple[str, str]

@@ -20,6 +20,8 @@ const when = t => { const d = new Date(t * 1000); return `${DAYS[d.getDay()]} ${
 // Large numbers in groups of three and a true minus, as the server writes them.
 const grouped = text => text.replace(/^-?\d{5,}/, whole => whole.replace(/\B(?=(\d{3})+$)/g, '\u202f')).replace('-', '\u2212');
 const unitOf = unit => (unit ? (unit === '°' ? '°' : ' ' + unit) : '');
+// How many digits stand behind the point.
+function after(text) { return text.split('.')[1]?.length ?? 0; }
 function digits(v) { const a = Math.abs(v); return a >= 100 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : String(+v.toFixed(2)); }
 
 function read(host) {
@@ -168,7 +170,7 @@ function grow(host, points) {
   let wider = false;
   points.forEach((point, i) => {
     if (!point || !data[i + 1]) return;
-    const [t, v] = point, places = values[i]?.textContent.split('.')[1]?.length ?? 0;
+    const [t, v] = point, places = values[i]?.dataset.places ?? Math.max(after(values[i]?.textContent ?? ''), after(String(+digits(v))));
     if (values[i]) values[i].textContent = grouped(v.toFixed(places));
     const line = chart.series[i];
     if (line?.low != null && (v < line.low || v > line.high)) {
