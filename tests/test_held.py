@@ -61,10 +61,47 @@ def test_a_live_chart_is_drawn_anew_seldom_and_its_tail_always_follows(monkeypat
     page = Held({"a": "v1"}, takes_changes=True)
     assert page.news([card("v1", 1, tail=point(1))]).tails == {"a": point(1)}
     later = page.news([card("v2", 2, tail=point(2))])
-    assert (later.whole, later.tails, page.waiting) == ([], {"a": point(2)}, {"a"})
+    assert (later.whole, later.tails, page.next_turn_in_s()) == ([], {"a": point(2)}, held.WHOLE_CHART_S)
     now += held.WHOLE_CHART_S
     drawn = page.news([card("v2", 2, tail=point(2))])
-    assert ([each.version for each in drawn.whole], drawn.tails, page.waiting) == (["v2"], {"a": point(2)}, set())
+    assert ([each.version for each in drawn.whole], drawn.tails, page.next_turn_in_s()) == (
+        ["v2"],
+        {"a": point(2)},
+        None,
+    )
+
+
+def test_waiting_charts_of_a_quiet_page_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(held.time, "monotonic", lambda: now)
+    page = Held({"a": "v1", "b": "v1"}, takes_changes=True)
+
+    def charts(version: str) -> list[Rendered]:
+        chart = card(version, 1, tail=point(1))
+        return [replace(chart, widget_id=widget_id) for widget_id in "ab"]
+
+    page.news(charts("v1"))
+    page.news(charts("v2"))
+    assert page.take_turn() is None
+    now += held.WHOLE_CHART_S
+    first = page.take_turn()
+    assert [each.widget_id for each in page.news(each for each in charts("v2") if each.widget_id == first).whole] == [
+        first
+    ]
+    assert (page.take_turn(), page.next_turn_in_s()) == (None, held.NEXT_CHART_S)
+    now += held.NEXT_CHART_S
+    assert {first, page.take_turn()} == {"a", "b"}
+    # one that is gone by now does not come up again and again
+    assert (page.take_turn(), page.next_turn_in_s()) == (None, None)
+
+
+def test_a_chart_that_became_another_card_meanwhile_waits_no_more() -> None:
+    page = Held({"a": "v1"}, takes_changes=True)
+    page.news([card("v1", 1, tail=point(1))])
+    page.news([card("v2", 2, tail=point(2))])
+    assert page.next_turn_in_s() is not None
+    page.news([card("v3", 2, is_live=False)])
+    assert page.next_turn_in_s() is None
 
 
 def test_a_chart_whose_widget_was_changed_is_drawn_anew_at_once() -> None:

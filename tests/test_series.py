@@ -166,6 +166,21 @@ def test_a_chart_is_not_read_anew_for_each_sample_its_newest_point_is_a_tail(hom
     assert third.data["series"][0]["points"][-1][1] == 2.0
 
 
+def test_a_chart_that_ends_with_the_newest_value_still_has_it_as_its_tail(home: Home) -> None:
+    # a page may hold the chart as it was before, and has to show the value all the same
+    widget = home.add("line-chart")
+    home.send(1.0)
+    home.clock.forward(120)
+    home.send(2.0)
+    newest = (home.clock(), 2.0)
+    home.clock.forward(1)
+    view = home.view(widget)
+    assert view.data["series"][0]["points"][-1] == list(newest)
+    assert view.tail is not None
+    assert (view.tail.at, view.tail.points) == (newest[0], (newest,))
+    assert home.runtime.series.points(widget, "1h", home.clock())["series"][0]["points"].count(list(newest)) == 1
+
+
 def test_a_value_that_stopped_coming_turns_stale_by_itself(home: Home) -> None:
     widget = home.add("stat")
     home.send(1.0)

@@ -200,7 +200,7 @@ class Series:
         known = [line for line in self._lines(widget, now) if line.is_known]
         data, _, tail = self._charts.points(self._named(known), self.source_of(widget) or {}, span, now)
         for line, newest in zip(data["series"], tail.points if tail else (), strict=False):
-            if newest is not None:
+            if newest is not None and (not line["points"] or line["points"][-1][0] < newest[0]):
                 line["points"] = [*line["points"], list(newest)]
         return data
 

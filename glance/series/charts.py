@@ -109,7 +109,7 @@ class Charts:
         """The shape *points*, its version, and what moved since the lines were read."""
         drawn: list[dict[str, Any]] = []
         version: list[str] = []
-        newest: list[tuple[float, float] | None] = []
+        newest: list[Point | None] = []
         began = min((line.sensor.first_at for line in lines if line.sensor is not None), default=now)
         for line in lines[:MOST_LINES]:
             sensor, latest = line.sensor, line.latest
@@ -117,7 +117,7 @@ class Charts:
             assert latest is not None
             one: dict[str, Any] = {"label": line.label, "unit": sensor.shown_unit or ""}
             per = _per(source, sensor)
-            tip: tuple[float, float] | None = None
+            tip: Point | None = None
             if per:
                 base = self._uses(sensor.id, per, span, now)
                 one |= {"points": base.points, "bars": PER_S[per]}
@@ -127,7 +127,7 @@ class Charts:
             elif sensor.kind == "number":
                 base = self._history(sensor, span, CHART_POINTS, now)
                 one |= {"points": base.points, **_extremes(base)}
-                tip = _newest(base.points, latest)
+                tip = _last(base.points, latest)
             else:
                 base = self._stretches(line, span, now, began)
                 one |= {"points": base.points, "steps": True, "unit": "", "now": shown_value(sensor, latest)}
@@ -254,11 +254,16 @@ def _words(sensor: Sensor, points: Points) -> dict[str, str]:
     return {f"{value:g}": str(value_shown(sensor, value, None)) for value in values}
 
 
-def _newest(points: Points, latest: Latest) -> tuple[float, float] | None:
-    """The newest point, where it is later than what the chart holds."""
+def _last(points: Points, latest: Latest) -> Point | None:
+    """The newest point, also where the chart ends with it: a page may still show an older chart. None where it is older than the chart."""
     if latest.at is None or latest.value is None or latest.retained:
         return None
     # stored times are whole milliseconds
-    if points and points[-1][0] is not None and points[-1][0] >= int(latest.at * 1000) / 1000:
-        return None
-    return (latest.at, latest.value)
+    at = int(latest.at * 1000) / 1000
+    return None if points and points[-1][0] > at else (at, latest.value)
+
+
+def _newest(points: Points, latest: Latest) -> Point | None:
+    """The newest point, where it is later than what the chart holds."""
+    last = _last(points, latest)
+    return None if last is None or (points and points[-1][0] == last[0]) else last

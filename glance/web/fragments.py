@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 import threading
@@ -66,7 +67,7 @@ class Rendered:
 
     def join(self, now: float, *, out_of_band: bool = False) -> bytes:
         """The card's HTML at `now` (Unix seconds); `out_of_band` for a socket or an answer to htmx."""
-        fill = {"age": b"", "arc": b"", "oob": OOB if out_of_band else b""}
+        fill = {"age": b"", "arc": b"", "oob": self._out_of_band() if out_of_band else b""}
         if self.at is not None:
             fill["age"] = age_text(now - self.at).encode()
             fill["arc"] = arc(now - self.at, self.every_s)
@@ -75,6 +76,12 @@ class Rendered:
             found.append(fill[slot])
             found.append(part)
         return b"".join(found)
+
+    def _out_of_band(self) -> bytes:
+        """The attributes that a card brings along to an open page; `data-tail`: per line of a chart its newest [t, v], or null."""
+        if self.tail is None:
+            return OOB
+        return b"%s data-tail='%s'" % (OOB, json.dumps(self.tail.points).encode())
 
 
 def age_text(age_s: float) -> str:

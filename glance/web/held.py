@@ -39,7 +39,7 @@ class Held:
         self._tails: dict[str, Tail] = {}
         self._charted_at: dict[str, float] = {}
         self._next_chart_at = 0.0
-        self.waiting: set[str] = set()
+        self._waiting: set[str] = set()
 
     def refused(self, widget_id: str) -> None:
         """The page could not change this card: it gets it whole, now and from now on."""
@@ -47,9 +47,10 @@ class Held:
         self._only_whole.add(widget_id)
 
     def news(self, cards: Iterable[Rendered]) -> News:
-        """What of these cards the page has to be told; it is taken for told. Charts that are to wait are in `waiting`."""
+        """What of these cards the page has to be told; it is taken for told. Charts that are to wait have their turn later."""
         found = News()
         for card in cards:
+            self._waiting.discard(card.widget_id)
             if self._versions.get(card.widget_id) != card.version:
                 self._sort(card, found)
             else:
@@ -57,6 +58,25 @@ class Held:
             if card.tail is not None and self._tails.get(card.widget_id) != card.tail:
                 found.tails[card.widget_id] = self._tails[card.widget_id] = card.tail
         return found
+
+    def next_turn_in_s(self) -> float | None:
+        """How long until a waiting chart may be drawn anew; None where none waits."""
+        first = self._first_waiting()
+        return None if first is None else max(0.0, self._turn_of(first) - time.monotonic())
+
+    def take_turn(self) -> str | None:
+        """The waiting chart whose turn it is, the one drawn longest ago; it is told with the next `news` of it."""
+        first = self._first_waiting()
+        if first is None or self._turn_of(first) > time.monotonic():
+            return None
+        self._waiting.discard(first)
+        return first
+
+    def _first_waiting(self) -> str | None:
+        return min(self._waiting, key=self._charted_at.__getitem__, default=None)
+
+    def _turn_of(self, widget_id: str) -> float:
+        return max(self._next_chart_at, self._charted_at[widget_id] + WHOLE_CHART_S)
 
     def _sort(self, card: Rendered, found: News) -> None:
         held = self._cards.get(card.widget_id)
@@ -88,11 +108,10 @@ class Held:
         if not self._takes_changes or card.tail is None or card.made_by != held.made_by:
             return False
         now = time.monotonic()
-        last = self._charted_at.setdefault(card.widget_id, now)
-        if now < max(self._next_chart_at, last + WHOLE_CHART_S):
-            self.waiting.add(card.widget_id)
+        self._charted_at.setdefault(card.widget_id, now)
+        if now < self._turn_of(card.widget_id):
+            self._waiting.add(card.widget_id)
             return True
-        self.waiting.discard(card.widget_id)
         self._charted_at[card.widget_id] = now
         self._next_chart_at = now + NEXT_CHART_S
         return False

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from flask import Blueprint, Flask, current_app
 from flask_sock import Sock
@@ -22,6 +22,7 @@ from glance.web import door
 from glance.web.devices.wording import broker_now
 from glance.web.fragments import Fragments, Rendered, fragments, page_version
 from glance.web.held import Held
+from glance.web.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,8 @@ BROKER_S = 0.25
 HELLO_S = 2.0
 # A burst of changes becomes one message: what comes within this time goes together; where all was quiet, hardly any of it.
 GATHER_S, AFTER_QUIET_S, QUIET_S = 0.005, 0.001, 0.1
-# One card is sent at most twenty times a second. Between two messages lies the time that drawing and sending one took, for each open
-# page: all pages together cost half a core at most, however much comes.
-PER_CARD_S = 0.048
+# Between two messages lies the time that drawing and sending one took, for each open page: all pages together cost half a core at most,
+# however much comes.
 REST = 1
 # Drawing many cards takes a while: the first of them are on their way meanwhile.
 AT_ONCE = 24
@@ -114,7 +114,7 @@ class Talk:
         self._held = Held()
         self._widgets: dict[str, Widget] = {}
         self._structure = -1
-        self._told_at: dict[str, float] = {}
+        self._pace = Pace()
         self._told_last = 0.0
         self._rests_until = 0.0
         self._says_shown = False
@@ -129,7 +129,7 @@ class Talk:
         self._ws.send(BEAT)
         later: set[str] = set()
         while True:
-            taken = self._mailbox.take(self._wait_s(later) if later else BEAT_S)
+            taken = self._mailbox.take(self._wait_s(later) if later else self._idle_s())
             self._read_shown()
             self._tell_of_broker()
             if taken is None:
@@ -141,8 +141,9 @@ class Talk:
                 return
             if not taken and not later:
                 self._beat()
-                # nothing else comes: a chart that waits for its turn gets it
-                self._mailbox.mark(self._held.waiting & self._mailbox.watched)
+                # nothing else comes: the chart whose turn it is gets it
+                if (chart := self._held.take_turn()) in self._mailbox.watched:
+                    self._mailbox.mark({chart})
                 continue
             if taken:
                 time.sleep(GATHER_S if time.monotonic() - self._told_last < QUIET_S else AFTER_QUIET_S)
@@ -189,12 +190,16 @@ class Talk:
         self._sent_at = time.monotonic()
         self._ws.send(text)
 
-    def _wait_s(self, later: Iterable[str]) -> float:
+    def _idle_s(self) -> float:
+        """How long until there is something to do by itself: a sign of life, or a chart that has waited for its turn."""
+        chart_s = self._held.next_turn_in_s()
+        return BEAT_S if chart_s is None else min(BEAT_S, chart_s)
+
+    def _wait_s(self, later: Collection[str]) -> float:
         """How long until the first of these cards may be sent again, or the page must have shown what it has."""
         if self._must_show():
             return max(0.0, self._sent_at + SHOWN_WITHIN_S - time.monotonic())
-        first = min(self._told_at.get(widget_id, 0.0) for widget_id in later) + PER_CARD_S
-        return max(0.0, max(first, self._rests_until) - time.monotonic())
+        return max(0.0, max(self._pace.first_free_at(later), self._rests_until) - time.monotonic())
 
     def _tell(self, changed: set[str]) -> set[str]:
         """Send what changed; returns the cards that were sent so shortly before that they have to wait."""
@@ -202,17 +207,16 @@ class Talk:
             self._look()
             return set()
         began = time.monotonic()
-        later = {widget_id for widget_id in changed if began - self._told_at.get(widget_id, 0.0) < PER_CARD_S}
+        later = self._pace.held_up(changed, began)
         due = changed - later
         if len(due) > AT_ONCE:
-            longest = sorted(due, key=lambda widget_id: self._told_at.get(widget_id, 0.0))
-            due = set(longest[:AT_ONCE])
+            due = set(sorted(due, key=self._pace.free_at)[:AT_ONCE])
             later |= changed - due
         if due:
             used_s = time.thread_time()
-            self._send(self._known(due))
+            told = self._send(self._known(due))
             ended = time.monotonic()
-            self._told_at.update(dict.fromkeys(due, ended))
+            self._pace.told(told, ended)
             self._told_last = ended
             # what else runs on the machine is no work of this page
             self._rests_until = ended + REST * self._runtime.hub.open_pages() * (time.thread_time() - used_s)
@@ -255,12 +259,13 @@ class Talk:
             self._widgets.update(self._runtime.widgets.many(missing))
         return [self._widgets[widget_id] for widget_id in ids if widget_id in self._widgets]
 
-    def _send(self, widgets: Iterable[Widget]) -> None:
-        """What the page does not have yet: whole cards, then changes of live cards and newest points in one message."""
+    def _send(self, widgets: Iterable[Widget]) -> set[str]:
+        """What the page does not have yet: whole cards, then changes of live cards and newest points in one message; of which widgets."""
         news = self._held.news(self._store.now_of(list(widgets)))
         self._send_whole(news.whole)
         if news.tails or news.changes:
             self._push(json.dumps(news.small(), separators=(",", ":")))
+        return {card.widget_id for card in news.whole} | news.changes.keys() | news.tails.keys()
 
     def _send_whole(self, cards: Iterable[Rendered]) -> None:
         """Cards as fragments for htmx, in messages of at most 32 KB (one card may be longer)."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.conftest import Look
 from tests.ingest_parts import reading
 from tests.page_site import Site
+from tests.waiting import until
 
 HEAT = {"device": "stove", "sensor": "heat"}
 
@@ -94,3 +96,43 @@ def test_the_age_of_a_changed_card_begins_anew(site: Site, look: Callable[..., L
     send(site, 2)
     shows(page, stat, ".stat-val b", "2")
     assert page.run("id => document.querySelector(`#w-${id} .w-age time`).textContent", stat) == "0 s"
+
+
+def test_a_chart_that_is_sent_anew_gets_its_points_and_stays_the_same_drawing(
+    site: Site, look: Callable[..., Look]
+) -> None:
+    chart = follow(site, "line-chart")
+    send(site, 1, 2)
+    page, _, whole = opened(site, look)
+    page.until("id => document.querySelector(`#w-${id} canvas`) !== null", chart)
+    page.run(
+        """id => {
+          window.canvas = document.querySelector(`#w-${id} canvas`);
+          window.swaps = window.drawn = 0;
+          document.addEventListener('htmx:before:swap', () => { swaps += 1; });
+          document.addEventListener('glance:data', () => { drawn += 1; });
+          window.values = [];
+          const value = document.querySelector(`#w-${id} .legend .v`);
+          new MutationObserver(() => values.push(value.textContent)).observe(value, { childList: true, subtree: true, characterData: true });
+        }""",
+        chart,
+    )
+    send(site, 30)
+    shows(page, chart, ".legend .v", "30")
+    site.runtime.widgets.update(chart, {"title": "Another name"})
+    site.runtime.hub.mark([chart])
+    shows(page, chart, ".w-title", "Another name")
+    assert len(whole) == 1
+    assert page.run("id => [canvas === document.querySelector(`#w-${id} canvas`), swaps]", chart) == [True, 0]
+    # what was drawn before the newest value came does not take it back, not even for a moment
+    assert set(page.run("() => values")) == {"30"}
+    points = "id => JSON.parse(document.querySelector(`#w-${id} script`).textContent).series[0].points.map(p => p[1])"
+
+    def has_all() -> bool:
+        # read anew a few seconds after the last time; a new title has it sent at once
+        site.runtime.widgets.update(chart, {"title": f"Name {time.monotonic()}"})
+        site.runtime.hub.mark([chart])
+        return bool(page.run(points, chart) == [1, 2, 30])
+
+    until(has_all)
+    assert page.run("id => [canvas === document.querySelector(`#w-${id} canvas`), swaps, drawn]", chart) == [True, 0, 1]

@@ -10,21 +10,25 @@ function changed(element, cls, attribute) {
   });
 }
 
+// A chart draws itself: it is given its new points.
+function replot(old, fresh) {
+  const data = fresh.querySelector('script[type="application/json"]')?.textContent;
+  const holder = old.querySelector('script[type="application/json"]');
+  const label = fresh.getAttribute('aria-label');
+  if (label !== null) old.setAttribute('aria-label', label);
+  if (holder && data !== undefined && holder.textContent !== data) {
+    holder.textContent = data;
+    old.dispatchEvent(new CustomEvent('glance:data', { bubbles: true }));
+  }
+}
+
+document.addEventListener('glance:replot', event => replot(event.target, event.detail));
+
 htmx.registerExtension('keep', {
   htmx_before_morph_node(old, { newNode }) {
     // What an update leaves out to stay small: `data-keep` stands in its place.
     if (newNode.matches?.('[data-keep]')) return false;
-    if (old.matches('[data-plot]')) {
-      const data = newNode.querySelector('script[type="application/json"]')?.textContent;
-      const holder = old.querySelector('script[type="application/json"]');
-      const label = newNode.getAttribute('aria-label');
-      if (label !== null) old.setAttribute('aria-label', label);
-      if (holder && data !== undefined && holder.textContent !== data) {
-        holder.textContent = data;
-        old.dispatchEvent(new CustomEvent('glance:data', { bubbles: true }));
-      }
-      return false;
-    }
+    if (old.matches('[data-plot]')) { replot(old, newNode); return false; }
     if (old.matches('[data-live]') && old.textContent !== newNode.textContent) changed(old, 'tick');
     if (old.matches('.w[data-state="live"]') && old.dataset.at !== newNode.dataset.at) {
       const mark = old.querySelector('.live-mark');

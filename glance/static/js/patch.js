@@ -1,13 +1,15 @@
 // A card that changed only in words and attributes is patched in place before htmx sees it: live values nearly always are, and a
-// morph of the whole card costs ten times as much. Anything else (other elements, forms, charts) is left to htmx.
+// morph of the whole card costs ten times as much. Anything else (other elements, forms) is left to htmx.
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-const LEFT_TO_HTMX = 'input, textarea, select, iframe, details, dialog, [data-plot]';
+const LEFT_TO_HTMX = 'input, textarea, select, iframe, details, dialog';
 const mold = document.createElement('template');
 
 function pairs(old, fresh, found) {
   if (old.nodeType !== fresh.nodeType) return false;
   if (old.nodeType !== Node.ELEMENT_NODE) { if (old.data !== fresh.data) found.push([old, fresh]); return true; }
-  if (old.tagName !== fresh.tagName || old.id !== fresh.id || old.childNodes.length !== fresh.childNodes.length) return false;
+  if (old.tagName !== fresh.tagName || old.id !== fresh.id) return false;
+  if (old.hasAttribute('data-plot')) { found.push([old, fresh]); return fresh.hasAttribute('data-plot'); }
+  if (old.childNodes.length !== fresh.childNodes.length) return false;
   // The words of a time are the script's as long as the time is the same.
   if (old.tagName === 'TIME' && old.dateTime === fresh.dateTime) return true;
   found.push([old, fresh]);
@@ -41,8 +43,9 @@ function word(text, words) {
 
 function apply([old, fresh]) {
   if (old.nodeType !== Node.ELEMENT_NODE) { word(old, fresh.data); return; }
+  if (old.hasAttribute('data-plot')) { old.dispatchEvent(new CustomEvent('glance:replot', { bubbles: true, detail: fresh })); return; }
   for (const { name, value } of fresh.attributes) {
-    if (name === 'hx-swap-oob' || old.getAttribute(name) === value || (name === 'aria-pressed' && old.hasAttribute('data-range'))) continue;
+    if (name === 'hx-swap-oob' || name === 'data-tail' || old.getAttribute(name) === value || (name === 'aria-pressed' && old.hasAttribute('data-range'))) continue;
     old.setAttribute(name, value);
   }
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== 'style' && name !== 'data-beat') old.removeAttribute(name);
@@ -96,6 +99,8 @@ function patch(fresh) {
   if (!old || fresh.querySelector(LEFT_TO_HTMX) || !pairs(old, fresh, found)) return false;
   const moved = fresh.dataset.state === 'live' && old.dataset.at !== fresh.dataset.at;
   found.forEach(apply);
+  // Its legend and points are as old as the drawing: the newest ones come along, and no frame is painted in between.
+  if (fresh.dataset.tail) old.querySelector('[data-plot]')?.dispatchEvent(new CustomEvent('glance:tail', { bubbles: true, detail: { points: JSON.parse(fresh.dataset.tail) } }));
   after(old, moved);
   return true;
 }
