@@ -159,8 +159,8 @@ class Incoming(Unreader):
         self.given_up: tuple[int, str] | None = None
         self.unread(gathered)
 
-    def chunk(self) -> bytes:
-        """The next bytes; empty where the client is gone, too slow, or one of too many slow ones."""
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """The next bytes, whatever their number; empty where the client is gone, too slow, or one of too many slow ones."""
         while True:
             try:
                 return self._connection.sock.recv(CHUNK_BYTES)
