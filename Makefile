@@ -34,7 +34,7 @@ bench: $(VENV)/ready-dev
 # Known holes in what is pinned, as PyPI tells them; asks pypi.org, so it is no part of `make test`.
 audit: $(VENV)/made
 	@$(PIP) pip-audit==2.10.1
-	$(VENV)/bin/pip-audit -r requirements.txt -r requirements-dev.txt --no-deps --disable-pip
+	$(VENV)/bin/pip-audit --strict -r requirements.txt -r requirements-dev.txt --no-deps --disable-pip
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
