@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from glance.errors import FetchError, Invalid, Unavailable
+from glance.refresh import keeper
 from tests.parts import Core, write_widget
 from tests.waiting import until
 
@@ -425,3 +426,55 @@ def test_a_broken_definition_keeps_the_last_answer_and_says_why(core: Core) -> N
     assert found.failure is not None
     assert "cannot be used" in found.failure.message
     assert core.cache.many([widget.id])[widget.id].data == {"n": 1}
+
+
+def test_a_page_that_was_served_fetches_what_it_lacks_at_once_and_the_rest_behind_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "SETTLE_S", 3600.0)
+    core = Core(tmp_path, start=True)
+    try:
+        old = place(core, title="Old")
+        core.clock.forward(301)
+        lacking = place(core, title="Lacking")
+        core.refresher.forget(lacking.id)
+        settled(core)
+        asked = len(core.probe.calls)
+        core.refresher.page_served([old, lacking])
+        until(lambda: core.refresher.peek([lacking])[lacking.id].has_data)
+        assert len(core.probe.calls) == asked + 1
+        # the page's own socket, and the clock, leave the old one alone until then
+        core.refresher.want([old], on_view=False)
+        core.refresher._keeper.tick()
+        settled(core)
+        assert len(core.probe.calls) == asked + 1
+        # who asks for it by himself gets it now
+        assert core.refresher.get(old).state == "fresh"
+        assert len(core.probe.calls) == asked + 2
+    finally:
+        core.close()
+
+
+def test_what_was_held_for_a_page_is_fetched_a_moment_later(tmp_path: Path) -> None:
+    core = Core(tmp_path, start=True)
+    try:
+        old = place(core, title="Old")
+        core.clock.forward(301)
+        asked = len(core.probe.calls)
+        for _ in range(3):
+            # loading it again and again does not put it off
+            core.refresher.page_served([old])
+        until(lambda: len(core.probe.calls) > asked)
+        settled(core)
+        assert core.refresher.peek([old])[old.id].state == "fresh"
+        assert len(core.probe.calls) == asked + 1
+    finally:
+        core.close()
+
+
+def test_without_its_clock_a_page_is_fetched_for_at_once(core: Core) -> None:
+    widget = place(core)
+    core.clock.forward(301)
+    core.refresher.page_served([widget])
+    settled(core)
+    assert len(core.probe.calls) == 2

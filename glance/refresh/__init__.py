@@ -99,11 +99,20 @@ class Refresher:
         now = self._clock()
         return {widget.id: self._answers.view(widget, now) for widget in widgets}
 
+    def page_served(self, widgets: Sequence[Widget]) -> None:
+        """A page with these widgets was served: what it lacks is fetched at once, what is only old a moment later (`SETTLE_S`)."""
+        self._answers.load([widget.id for widget in widgets])
+        old = [widget.id for widget in widgets if self._keeper.is_alive() and self._answers.is_answered(widget.id)]
+        self._keeper.hold(old)
+        self.want([widget for widget in widgets if widget.id not in old])
+
     def want(self, widgets: Sequence[Widget], *, on_view: bool = True) -> None:
-        """Queue the fetches that are due; called behind a response. `on_view` counts as a look for widgets with interval 0."""
+        """Queue the fetches that are due. `on_view` counts as a look for widgets with interval 0; others leave alone what is held."""
         now = self._clock()
         self._answers.load([widget.id for widget in widgets])
         for widget in widgets:
+            if not on_view and self._keeper.holds(widget.id):
+                continue
             definition = self._definitions.find(widget.custom_widget)
             if definition is None or not self._answers.fetches(widget, definition):
                 continue

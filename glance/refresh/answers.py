@@ -156,6 +156,11 @@ class Answers:
         with self._lock:
             return widget_id in self._entries, self._entries.get(widget_id)
 
+    def is_answered(self, widget_id: str) -> bool:
+        """Whether there is a good answer of a widget, however old; no query."""
+        _, entry = self.entry(widget_id)
+        return entry is not None and entry.fetched_at is not None
+
     def put(
         self, entry: CacheEntry, now: float, *, variant: bool, state: dict[str, Any] | None, must: bool = False
     ) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from glance.errors import GlanceError
@@ -18,6 +19,8 @@ from glance.store.widgets import Widgets
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+# A page that was just opened loads its files and is drawn first; on a small computer fetching would take that time from it.
+SETTLE_S = 0.2
 CLEAN_EVERY_S = 3600.0
 
 
@@ -52,6 +55,7 @@ class Keeper:
         self._thread: threading.Thread | None = None
         self._warm: tuple[int, frozenset[str]] = (-1, frozenset())
         self._rests: tuple[int, set[str]] = (-1, set())
+        self._held: dict[str, float] = {}
         self._cleaned_at = 0.0
 
     def start(self) -> None:
@@ -71,15 +75,26 @@ class Keeper:
         """Look now."""
         self._wake.set()
 
+    def hold(self, widget_ids: Iterable[str]) -> None:
+        """These are looked at from now on, and fetched a moment later, where they are due."""
+        until = time.monotonic() + SETTLE_S
+        for widget_id in widget_ids:
+            self._held.setdefault(widget_id, until)
+
+    def holds(self, widget_id: str) -> bool:
+        """Whether a widget is to be fetched in a moment, and not by anybody else before."""
+        return widget_id in self._held
+
     def is_alive(self) -> bool:
         """True while the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
     def tick(self) -> None:
-        """One look: write off what overran, fetch what is due, clean once an hour."""
+        """One look: write off what overran, fetch what was held and what is due, clean once an hour."""
         self._pool.reap()
         for looker in self._answers.lookers.values():
             looker.tick(self._clock())
+        self._let_go()
         wanted = (self._hub.watched() | self._warm_ids()) - self._resting()
         due = [widget_id for widget_id in wanted if self._may_be_due(widget_id)]
         if due:
@@ -93,9 +108,21 @@ class Keeper:
             if deleted:
                 log.info("The cleaner deleted %d answers that nobody needs.", deleted)
 
+    def _let_go(self) -> None:
+        """Fetch what was held long enough."""
+        now = time.monotonic()
+        ids = [widget_id for widget_id, until in list(self._held.items()) if until <= now]
+        for widget_id in ids:
+            del self._held[widget_id]
+        if ids:
+            self._want(list(self._widgets.many(ids).values()))
+
+    def _pause_s(self) -> float:
+        return max(0.0, min([TICK_S, *(until - time.monotonic() for until in list(self._held.values()))]))
+
     def _run(self) -> None:
         while not self._stopping:
-            self._wake.wait(TICK_S)
+            self._wake.wait(self._pause_s())
             self._wake.clear()
             if self._stopping:
                 return

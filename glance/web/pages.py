@@ -133,7 +133,7 @@ def dashboard(slug: str) -> Any:
         g.csp_frame_src = standing.frames
     response = _page(shown, standing, now)
     if is_new or standing.looked:
-        response.call_on_close(lambda: rt.refresher.want(standing.widgets))
+        response.call_on_close(lambda: rt.refresher.page_served(standing.widgets))
     return response
 
 
