@@ -36,6 +36,12 @@ def _auto_digits(value: float) -> int:
     return 1 if size >= 10 else 2
 
 
+def _own_digits(value: float) -> int:
+    """How many decimals the value itself has: 20.02 is shown as 20.0, so that its width stays, and 20 as 20."""
+    _, point, behind = f"{value:.6f}".rstrip("0").partition(".")
+    return len(behind) if point else 0
+
+
 def places(*values: Any) -> int:
     """How many decimals suit values that stand side by side: those of the largest, none where all are whole."""
     known = [found for found in map(as_number, values) if found is not None]
@@ -69,6 +75,8 @@ def number(value: Any, unit: str | None = None, decimals: int | None = None) -> 
     """A number with its unit; text that is no number stays as it is."""
     found = as_number(value)
     if found is not None and not (isinstance(value, str) and decimals is None and unit is None):
+        if decimals is None:
+            decimals = min(_auto_digits(found), _own_digits(found))
         return with_unit(digits(found, decimals), unit)
     if value is None or value == "":
         return NOTHING

@@ -27,7 +27,6 @@ _METADATA = frozenset(
         "100.100.100.200",  # Alibaba
         "168.63.129.16",  # Azure
         "192.0.0.192",  # Oracle
-        "fd00:ec2::254",  # Amazon
         "fd20:ce::254",  # Google
         "fd00:42::42",  # Scaleway
         "fd00:a9fe:a9fe::254",  # Hetzner and others after 169.254.169.254
@@ -43,10 +42,15 @@ _NEVER = tuple(
         ("224.0.0.0/4", "a multicast address"),
         ("ff00::/8", "a multicast address"),
         ("240.0.0.0/4", "a broadcast or reserved address"),
+        # Amazon's own services on each of its machines: metadata at ::254, the keys of containers at ::23
+        ("fd00:ec2::/32", "an address where cloud machines keep their secrets"),
     )
 )
-# Where the last 32 bits are an IPv4 address: NAT64 (RFC 6052, and the networks' own of RFC 8215), IPv4-translated (RFC 2765).
-_EMBEDDING = tuple(ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96"))
+# Where the last 32 bits are an IPv4 address: NAT64 (RFC 6052), IPv4-translated (RFC 2765).
+_EMBEDDING = tuple(ip_network(text) for text in ("64:ff9b::/96", "::ffff:0:0:0/96"))
+# A network's own NAT64 (RFC 8215) holds it at one of the places of RFC 6052 §2.2, which skip byte 8; the others are zero.
+_OWN_NAT64 = ip_network("64:ff9b:1::/48")
+_OWN_PLACES = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
 _COMPATIBLE = ip_network("::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214: the third quarter of the address
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
@@ -295,4 +299,7 @@ def _forms(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]
     is_embedded = any(ip in network for network in _EMBEDDING) or (number >> 32) & 0xFFFFFFFF in _ISATAP
     if is_embedded or (ip in _COMPATIBLE and number > 1):
         inner.append(IPv4Address(number & 0xFFFFFFFF))
+    if ip in _OWN_NAT64:
+        packed = ip.packed
+        inner += [IPv4Address(bytes(packed[place] for place in places)) for places in _OWN_PLACES if packed[places[0]]]
     yield from (form for form in inner if form is not None)

@@ -22,6 +22,7 @@ class Mailbox:
         self._watched: frozenset[str] = frozenset()
         self._heard: frozenset[int] = frozenset()
         self._closed = False
+        self._stirred = False
         self.is_page = False
 
     @property
@@ -55,13 +56,21 @@ class Mailbox:
             self._marked.update(ids)
             self._condition.notify()
 
-    def take(self, timeout_s: float) -> set[str] | None:
-        """The changed ids since the last call, as soon as there are any; empty after `timeout_s`; None once closed."""
+    def stir(self) -> None:
+        """Wake the one who waits, or who waits next."""
         with self._condition:
-            if not self._marked and not self._closed:
+            self._stirred = True
+            self._condition.notify()
+
+    def take(self, timeout_s: float) -> set[str] | None:
+        """The changed ids since the last call, as soon as there are any; empty after `timeout_s`, or where it was stirred; None
+        once closed. A look without waiting (0) leaves a stir for the next call."""
+        with self._condition:
+            if not self._marked and not self._closed and not self._stirred:
                 self._condition.wait(timeout_s)
             if self._closed:
                 return None
+            self._stirred = self._stirred and timeout_s <= 0
             taken, self._marked = self._marked, set()
             return taken
 
@@ -161,7 +170,7 @@ class Hub:
         with self._lock:
             boxes = list(self._boxes)
         for box in boxes:
-            box.mark(())
+            box.stir()
 
     def watched(self) -> set[str]:
         """Every widget that is open on some page."""

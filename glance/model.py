@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 State = Literal["live", "fresh", "refreshing", "stale", "error", "offline", "empty", "loading"]
-Away = Literal["offline", "asleep", "removed"]
+Away = Literal["offline", "broker", "asleep", "removed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ text or a plain date.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -183,24 +183,26 @@ def _days_of(event: Mapping[str, Any], zone_name: str | None) -> tuple[date, dat
     return first, max(first, last)
 
 
-def busy_days(events: Sequence[Any], zone_name: str | None) -> set[date]:
-    """Every day on which something is on; at most 366 days of one event."""
-    found: set[date] = set()
+def busy_days(events: Sequence[Any], zone_name: str | None, days: Iterable[date]) -> set[date]:
+    """Those of the days on which something is on, however long it lasts."""
+    free, busy = set(days), set[date]()
     for event in events:
-        span = _days_of(event, zone_name) if isinstance(event, Mapping) else None
+        span = _days_of(event, zone_name) if free and isinstance(event, Mapping) else None
         if span:
-            found.update(span[0] + timedelta(days=count) for count in range(min((span[1] - span[0]).days, 366) + 1))
-    return found
+            taken = {one for one in free if span[0] <= one <= span[1]}
+            busy |= taken
+            free -= taken
+    return busy
 
 
 def month(now: float, events: Sequence[Any], zone_name: str | None, first_day: str = "monday") -> Month:
     """The month of `now` as a table, with a mark on each day that has an event."""
     today = as_date(now, zone_name) or date(1970, 1, 1)
     first = 6 if first_day == "sunday" else 5 if first_day == "saturday" else 0
-    busy = busy_days(events, zone_name)
+    rows = calendar.Calendar(first).monthdatescalendar(today.year, today.month)
+    busy = busy_days(events, zone_name, (one for row in rows for one in row))
     weeks = [
-        [GridDay(d.day, d.month != today.month, d.weekday() >= 5, d == today, d in busy) for d in row]
-        for row in calendar.Calendar(first).monthdatescalendar(today.year, today.month)
+        [GridDay(d.day, d.month != today.month, d.weekday() >= 5, d == today, d in busy) for d in row] for row in rows
     ]
     names = tuple(DAYS[(first + count) % 7] for count in range(7))
     return Month(f"{MONTHS[today.month - 1]} {today.year}", names, weeks)

@@ -114,12 +114,30 @@ class SecretBox:
 def _read(path: Path) -> bytes | None:
     """What a key file holds, without white space around it; nothing where it cannot be read, None where there is none."""
     try:
-        return path.read_bytes()[:MAX_BYTES].strip()
+        material = path.read_bytes()[:MAX_BYTES].strip()
     except FileNotFoundError:
-        return None
+        return b"" if path.is_symlink() else None  # a link that leads nowhere stands in the way of a new file
     except OSError as error:
         log.warning("%s cannot be read: %s", path, error.strerror)
         return b""
+    _keep_to_owner(path)
+    return material
+
+
+def _keep_to_owner(path: Path) -> None:
+    """Take from others what a copy or a backup gave them; a file that is linked to is kept by somebody else."""
+    try:
+        if path.is_symlink() or not path.stat().st_mode & 0o077:
+            return
+        path.chmod(0o600)
+    except OSError as error:
+        log.warning("%s can be read by others, which cannot be changed: %s", path, error.strerror)
+        return
+    log.warning(
+        "%s could be read by others and is for its owner only now; if somebody has read it, enter the secrets "
+        "anew where they come from.",
+        path,
+    )
 
 
 def _made(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from glance.mqtt.client import BrokerState
 from glance.store.devices import Device, Sensor
 
 NO_VALUE = "No value has come yet."
+NO_INPUT = Standing("stale", "A value that this one is worked out of is not there any more.")
 BETTER = ("live", "unknown", "stale", "asleep", "offline", "removed")
 
 
@@ -22,8 +23,8 @@ class Standings:
     def __init__(self, ingest: Ingest, broker: Callable[[], BrokerState | None]) -> None:
         self._ingest = ingest
         self._broker = broker
-        # the sensors that a derived one is worked out of; set by the runtime
-        self.inputs: Callable[[Sensor], Sequence[Sensor]] = lambda _sensor: ()
+        # the sensors that a derived one is worked out of, None for one that is gone; set by the runtime
+        self.inputs: Callable[[Sensor], Sequence[Sensor | None]] = lambda _sensor: ()
 
     def of_device(self, device: Device, now: float) -> tuple[Standing, float | None]:
         """By its bridge, its last will, and its silence measured by its most talkative sensor; and when it last sent something."""
@@ -38,12 +39,19 @@ class Standings:
         """How a value stands; a derived one no better than the worst of what it is worked out of."""
         found = self._of_own(sensor, now)
         for below in self.inputs(sensor):
-            under = self.of_sensor(below, now)
+            under = self._of_input(below, now)
             if BETTER.index(under.state) > BETTER.index(found.state):
-                found = replace(under, sentence=f"{below.title[:1].upper()}{below.title[1:]}: {under.sentence}")
+                found = under
             elif found.stale_at is not None and under.stale_at is not None:
                 found = replace(found, stale_at=min(found.stale_at, under.stale_at))
         return found
+
+    def _of_input(self, sensor: Sensor | None, now: float) -> Standing:
+        """How a value stands that a derived one is worked out of; the sentence begins with its name."""
+        if sensor is None:
+            return NO_INPUT
+        found = self.of_sensor(sensor, now)
+        return replace(found, sentence=f"{sensor.title[:1].upper()}{sensor.title[1:]}: {found.sentence}")
 
     def _of_own(self, sensor: Sensor, now: float) -> Standing:
         track = self._ingest.catalog.tracks.get(sensor.id)

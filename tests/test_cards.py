@@ -314,10 +314,10 @@ def test_a_gauge_draws_its_share_and_zones(renderer: CardRenderer) -> None:
 
 def test_a_long_number_is_written_smaller_on_a_dial(renderer: CardRenderer) -> None:
     sizes = []
-    for value, unit in ((38, "%"), (21.4, "°C"), (2352, "W"), (102352, "W")):
+    for value, unit in ((38, "%"), (100, "%"), (21.4, "°C"), (2352, "W"), (102352, "W")):
         drawn = draw(renderer, "{{ gauge_arc(data.v, 0, 100, none, 'P', data.u) }}", {"v": value, "u": unit})
         sizes.append(re.findall(r'<b class="(..)">', drawn))
-    assert sizes == [[], [], ["md"], ["sm"]]
+    assert sizes == [[], [], ["md"], ["md"], ["sm"]]
 
 
 def test_history_bars_split_what_was_down(renderer: CardRenderer) -> None:

@@ -224,6 +224,23 @@ def test_a_session_login_may_use_it(site: Site) -> None:
     assert site.upstream.last("/value").headers["authorization"] == "Bearer abc"
 
 
+def test_the_session_that_it_opens_goes_to_no_other_host(site: Site) -> None:
+    store(site)
+    site.upstream.json("/login", {"sid": "abc"})
+    auth = {
+        "kind": "session",
+        "login": {"url": site.upstream.url("/login"), "json": {"password": '{{ credential("media") }}'}},
+        "token": "sid",
+    }
+    define(
+        site,
+        {"url": site.upstream.url("/value", "127.0.0.2"), "auth": auth},
+        hosts=["127.0.0.1", "127.0.0.2"],
+    )
+    assert "not for 127.0.0.2" in run(site, status=502)
+    assert (site.upstream.count("/login"), site.upstream.count("/value")) == (0, 0)
+
+
 def test_another_host_is_refused_before_it_is_asked(site: Site) -> None:
     store(site, hosts=["media.lan", "127.0.0.9:1"])
     define(site, {"url": site.upstream.url("/value"), "headers": {"X-Key": '{{ credential("media") }}'}})
@@ -548,6 +565,27 @@ def test_a_damaged_key_file_is_kept_beside_the_new_one(site: Site) -> None:
     with Restarted(site):
         kept = list(site.settings.data.glob("secret.key.damaged-*"))
         assert [path.read_bytes() for path in kept] == [b"half a k"]
+        assert (site.settings.data / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_is_a_link_to_nowhere_is_a_lost_one(site: Site) -> None:
+    store(site)
+    site.runtime.stop()
+    (site.settings.data / "secret.key").unlink()
+    (site.settings.data / "secret.key").symlink_to("/nowhere/secret.key")
+    with Restarted(site):
+        assert site.get("/api/credentials/media").json["state"] == "lost"
+        assert (site.settings.data / "secret.key").is_file()
+
+
+def test_a_key_that_others_can_read_is_taken_from_them(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    store(site)
+    site.runtime.stop()
+    (site.settings.data / "secret.key").chmod(0o644)
+    caplog.clear()
+    with Restarted(site):
+        assert site.get("/api/credentials/media").json["state"] == "ok"
+        assert "could be read by others" in caplog.text
         assert (site.settings.data / "secret.key").stat().st_mode & 0o777 == 0o600
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from glance.mqtt.decode import Decoder, memory
+from glance.mqtt.decode.body import read
 from tests.decode_corpus import lines, one, say
 
 
@@ -42,6 +43,11 @@ def test_a_payload_of_300_kilobytes_is_not_read() -> None:
     assert "256 kB" in outcome.sentence
 
 
+@pytest.mark.parametrize("payload", [b"\x00", b"\x00" * 10, b" \x00\x00 ", b"\r\n\x00"])
+def test_nothing_but_the_zeros_of_a_buffer_is_empty(payload: bytes) -> None:
+    assert read(payload).form == "empty"
+
+
 @pytest.mark.parametrize("payload", [b"\xff\xd8\xff\xe0jpeg", b"\x80abc", b"a\x00b\x01"])
 def test_bytes_that_are_no_text_are_binary(payload: bytes) -> None:
     assert say(Decoder(UTC), "cam/snap", payload).verdict == "binary"
@@ -50,6 +56,15 @@ def test_bytes_that_are_no_text_are_binary(payload: bytes) -> None:
 @pytest.mark.parametrize("payload", ["{" + '"a":{' * 50 + '"b":1' + "}" * 51, "[" * 50 + "]" * 50, "[" * 100_000])
 def test_deep_nesting_is_cut_off(payload: str) -> None:
     assert say(Decoder(UTC), "deep/one", payload).readings == ()
+
+
+@pytest.mark.parametrize(
+    ("topic", "device"), [("../temperature", "temperature"), ("..", "mqtt"), ("attic/../temperature", "attic")]
+)
+def test_no_device_is_named_by_what_a_browser_takes_for_a_step(topic: str, device: str) -> None:
+    assert [reading.device for reading in say(Decoder(UTC), topic, "21.5").readings] == [device]
+    own = {"device_id": "..", "sensor_type": "temperature", "value": 1}
+    assert say(Decoder(UTC), "glance/x", own).readings == ()
 
 
 def test_only_four_levels_are_read() -> None:

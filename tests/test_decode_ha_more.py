@@ -360,3 +360,45 @@ def test_why_a_template_is_not_followed_is_told_beside_the_raw_value(template: s
     assert [reading.value for reading in outcome.readings] == [21.5]
     assert f"the declared template {why}" in outcome.sentence
     assert f"its template {why}" in say(decoder, "shed/t", {"a": 1}).sentence
+
+
+def test_a_state_topic_with_wildcards_is_read_wherever_it_fits_until_it_is_withdrawn() -> None:
+    decoder, config = Decoder(UTC), "homeassistant/sensor/bed/config"
+    declared = {
+        "stat_t": "gateways/+/bed/#",
+        "name": "Moisture",
+        "val_tpl": "{{ value_json.m }}",
+        "dev": {"ids": ["bed"]},
+    }
+    assert say(decoder, "gateways/east/bed/1", {"m": 40}).readings[0].device == "gateways/east/bed/1"
+    say(decoder, config, declared, retained=True)
+    for topic in ("gateways/east/bed/1", "gateways/west/bed"):
+        assert [(r.device, r.sensor, r.value) for r in say(decoder, topic, {"m": 41}).readings] == [
+            ("bed", "moisture", 41)
+        ]
+    assert say(decoder, "gateways/west/shed", {"m": 42}).readings[0].device == "gateways/west/shed"
+    say(decoder, config, "", retained=True)
+    assert say(decoder, "gateways/west/bed", {"m": 43}).readings[0].device == "gateways/west/bed"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '{ "event_type": "{{ value_json.action }}" }',
+        "{{ {'event_type': value_json.action, 'by': value_json.who} | tojson }}",
+        '{"event_type": "{{ value_json.action }}", "extra": {{ value_json.who | tojson }}}',
+    ],
+)
+def test_a_template_may_write_the_object_that_an_event_is(template: str) -> None:
+    decoder = Decoder(UTC)
+    config = {"name": "Bell", "stat_t": "door/bell", "val_tpl": template, "evt_typ": ["ring"], "uniq_id": "bell"}
+    say(decoder, "homeassistant/event/door/bell/config", config, retained=True)
+    outcome = say(decoder, "door/bell", {"action": "ring", "who": "Ann"})
+    assert [(r.sensor, r.value, r.kind) for r in outcome.readings] == [("bell", "ring", "event")]
+
+
+def test_a_declared_moment_is_not_read_as_a_number_either() -> None:
+    decoder = Decoder(UTC)
+    config = {"name": "Boot", "stat_t": "hall/boot", "dev_cla": "timestamp", "val_tpl": "{{ as_datetime(value) }}"}
+    say(decoder, "homeassistant/sensor/hall/boot/config", config, retained=True)
+    assert say(decoder, "hall/boot", "1700000000").readings == ()

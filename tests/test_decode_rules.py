@@ -225,3 +225,32 @@ def test_a_radio_packet_heard_twice_is_one() -> None:
     assert len(say(decoder, "rtl_433/pi/events", packet).readings) == 1
     assert say(decoder, "rtl_433/pi/events", packet, at=NOW + 0.3).readings == ()
     assert len(say(decoder, "rtl_433/pi/events", packet, at=NOW + 30).readings) == 1
+
+
+def test_the_code_of_a_lock_is_never_a_reading() -> None:
+    users = {"1": {"status": "enabled", "pin_code": "1234"}}
+    outcome = say(Decoder(UTC), "zigbee2mqtt/Door", {"users": users, "battery": 50, "last_used_pin_code": "1234"})
+    assert "1234" not in str([reading.value for reading in outcome.readings])
+    assert [(r.sensor, r.value) for r in outcome.readings] == [("users.1.status", "enabled"), ("battery", 50)]
+
+
+def test_a_sign_of_life_may_bring_figures_along() -> None:
+    outcome = say(Decoder(UTC), "shed/esp/status", {"status": "online", "rssi": -71, "ip": "10.0.0.4"})
+    assert [(said.subject, said.state) for said in outcome.liveness] == [("shed/esp", "online")]
+    assert [(r.device, r.sensor, r.value, r.unit) for r in outcome.readings] == [("shed/esp", "rssi", -71, "dBm")]
+    assert outcome.verdict == "reading"
+    alone = say(Decoder(UTC), "printer/moonraker/status", {"server": "offline"})
+    assert (alone.verdict, alone.readings, alone.liveness[0].state) == ("liveness", (), "offline")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit"), [(88, "%"), (2977, "mV"), (3.01, None), (0.5, None), (3, "%"), (140, None), (100, "%")]
+)
+def test_a_battery_told_by_its_voltage_has_no_per_cent(value: float, unit: str | None) -> None:
+    assert one("shed/tag/data", {"battery": value}).unit == unit
+
+
+def test_an_answer_to_a_command_is_no_reading() -> None:
+    for topic in ("shed/esp/ack", "shed/esp/response"):
+        outcome = say(Decoder(UTC), topic, {"ok": True})
+        assert (outcome.readings, outcome.verdict) == ((), "meta")

@@ -265,6 +265,20 @@ def test_it_is_no_more_alive_than_what_it_is_made_of(site: Site) -> None:
     assert "Temperature" in sensor["reason"] or "Humidity" in sensor["reason"]
 
 
+def test_what_is_made_of_a_forgotten_sensor_is_not_live_until_that_is_back(site: Site) -> None:
+    send(site, temperature=20, humidity=50)
+    make(site, "t + rh", slug="both")
+    until(lambda: value(site, "both") == 70)
+    assert site.delete("/api/devices/garden/sensors/humidity").status_code == 204
+    (sensor,) = site.get("/api/devices/derived/sensors").json
+    assert (sensor["value"], sensor["state"]) == (70, "stale")
+    assert "not there any more" in sensor["reason"]
+    until(lambda: "garden / humidity" in (site.get("/api/derived/both").json["error"] or ""))
+    site.post("/api/devices/garden/sensors/humidity/restore")
+    until(lambda: site.get("/api/derived/both").json["error"] is None)
+    assert site.get("/api/devices/derived/sensors").json[0]["state"] == "live"
+
+
 def test_a_widget_shows_it_like_any_other_sensor(site: Site) -> None:
     send(site, temperature=20, humidity=50)
     make(site, "t", slug="copy")

@@ -81,6 +81,7 @@ def test_a_bulk_body_is_stored_whole_or_refused_with_every_fault(site: Site) -> 
     ("body", "field"),
     [
         ({"sensor_type": "humidity", "value": 1}, "device_id"),
+        ({"device_id": "a/../b", "sensor_type": "humidity", "value": 1}, "device_id"),
         ({"device_id": "greenhouse", "sensor_type": "humidity"}, "value"),
         ({"device_id": "greenhouse", "value": 1}, "sensor_type"),
         ({"device_id": "greenhouse", "readings": {}}, "readings"),
@@ -123,6 +124,20 @@ def test_a_device_whose_id_is_a_path_has_its_own_address(site: Site) -> None:
     assert site.get("/api/devices/garden%2Fshed/sensors").json[0]["value"] == 3
     assert site.get("/api/devices/garden/shed/sensors/temperature/history").json["points"][0]["avg"] == 3
     problem(site.get("/api/devices/garden"), 404)
+
+
+def test_the_id_of_a_device_may_hold_what_stands_before_a_sensor_in_an_address(site: Site) -> None:
+    send(site, "home/sensors/attic", temperature=3)
+    path = "/api/devices/home/sensors/attic/sensors/temperature"
+    assert site.get(f"{path}/history").json["points"][0]["avg"] == 3
+    assert site.get(f"{path}/history.csv?raw=1").text.splitlines()[1].endswith(",3,")
+    assert site.patch(path, {"name": "Warmth"}).json["name"] == "Warmth"
+    send(site, "home", **{"attic/sensors/pressure": 1000})
+    assert site.get("/api/devices/home/sensors/attic/sensors/pressure/history").json["points"][0]["avg"] == 1000
+    assert site.get(f"{path}/history").json["points"][0]["avg"] == 3
+    assert site.delete(path).status_code == 204
+    problem(site.get(f"{path}/history"), 404)
+    assert site.post(f"{path}/restore").json["value"] == 3
 
 
 def test_a_device_is_renamed_and_gets_its_own_name_back(site: Site) -> None:
@@ -256,7 +271,13 @@ def test_a_history_never_has_more_points_than_asked_for(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("from=yesterday", "from"), ("from=-1h&to=-2h", "from"), ("points=0", "points"), ("to=1e99", "to")],
+    [
+        ("from=yesterday", "from"),
+        ("from=-1h&to=-2h", "from"),
+        ("points=0", "points"),
+        ("to=1e99", "to"),
+        ("from=٣", "from"),
+    ],
 )
 def test_a_stretch_that_cannot_be_read_names_its_field(site: Site, query: str, field: str) -> None:
     send(site, "house", temperature=1)
@@ -429,6 +450,22 @@ def test_a_sensor_is_said_to_be_a_counter_by_hand(site: Site) -> None:
     assert not site.runtime.devices.sensor("meter", "pulses").is_counter
     assert fields(site.patch(path, {"state_class": "often"})) == {"state_class"}
     assert site.patch(path, {"state_class": None}).json["state_class"] is None
+
+
+def test_the_name_of_a_new_sensor_says_what_it_says_over_mqtt(site: Site) -> None:
+    rows = [
+        {"sensor_type": "energy", "value": 12.5, "unit": "kWh"},
+        {"sensor_type": "contact", "value": True},
+        {"sensor_type": "level", "value": 3},
+    ]
+    assert site.post("/api/readings", {"device_id": "hall", "readings": rows}).status_code == 200
+    known = {one["sensor"]: one for one in site.get("/api/devices/hall/sensors").json}
+    assert (known["energy"]["device_class"], known["energy"]["state_class"]) == ("energy", "total_increasing")
+    assert (known["contact"]["device_class"], known["contact"]["label"]) == ("door", "closed")
+    assert (known["level"]["device_class"], known["level"]["state_class"]) == (None, None)
+    site.patch("/api/devices/hall/sensors/energy", {"state_class": "measurement"})
+    assert site.post("/api/readings", {"device_id": "hall", **rows[0]}).status_code == 200
+    assert site.get("/api/devices/hall/sensors").json[1]["state_class"] == "measurement"
 
 
 def test_a_name_and_a_room_in_a_body_are_taken(site: Site) -> None:

@@ -154,6 +154,30 @@ def test_the_gap_is_filled_after_a_restart(tmp_path: Path) -> None:
         client.close()
 
 
+def test_an_id_that_was_never_given_does_not_keep_what_comes_from_its_reader(house: House) -> None:
+    widget = house.widget()
+    house.send(1)
+    client = house.open(f"/ws/widgets/{widget}?since=900000000")
+    until(lambda: house.followers() == 1)
+    house.send(2)
+    assert [frame["value"] for frame in take(client, 1)] == [2]
+    client.close()
+
+
+def test_a_sensor_that_now_counts_for_another_of_the_widget_comes_once(house: House) -> None:
+    widget = house.widget("temperature", "warmth")
+    house.send(1)
+    house.send(2, sensor="warmth")
+    house.runtime.devices.merge_sensors("house", "warmth", "house", "temperature")
+    client = house.open(f"/ws/widgets/{widget}?since=0")
+    house.send(3, sensor="warmth")
+    house.send(4)
+    assert [frame["value"] for frame in take(client, 4)] == [1, 2, 3, 4]
+    client.close()
+    look = house.runtime.series.look(house.runtime.widgets.get(widget), "points", house.runtime.clock())
+    assert len(look.data["series"]) == 1
+
+
 def test_several_series_come_in_the_order_of_storing_with_their_names(house: House) -> None:
     widget = house.widget("temperature", "humidity")
     client = house.open(f"/ws/widgets/{widget}?since=0")

@@ -578,6 +578,15 @@ def test_many_addresses_together_are_slowed_down_but_not_this_computer(house: Ca
     assert home.client().post("/login", data={"password": PASSWORD}, headers=OURS).status_code == 303
 
 
+def test_one_address_alone_keeps_no_other_out_however_often_it_knocks(house: Callable[..., House]) -> None:
+    home = house(password=PASSWORD)
+    knocking = home.client(**LAN)
+    statuses = [knocking.post("/login", data={"password": "wrong"}, base_url=LAN_URL).status_code for _ in range(100)]
+    assert statuses == [401] * 5 + [429] * 95
+    other = home.client(REMOTE_ADDR="192.168.1.21")
+    assert other.post("/login", data={"password": PASSWORD}, base_url=LAN_URL).status_code == 303
+
+
 def test_one_ipv6_customer_is_one_address() -> None:
     assert client_key("2001:db8:1:2::1") == client_key("2001:db8:1:2:ffff::9")
     assert client_key("2001:db8:1:2::1") != client_key("2001:db8:1:3::1")
@@ -782,6 +791,11 @@ def test_names_of_home_and_those_that_are_allowed_are_answered(host: str) -> Non
         "::1",
         "é.local",
         "a" * 300,
+        ".local",
+        "pi..lan",
+        ".",
+        "a" * 64 + ".local",
+        "a." * 126 + "local",
     ],
 )
 def test_every_other_name_is_refused(host: str) -> None:

@@ -19,6 +19,10 @@ NB, THIN = "\u00a0", "\u202f"
         (21.4, "°C", None, f"21.4{NB}°C"),
         (6, "°", 0, "6°"),
         (0.31, "kW", None, f"0.31{NB}kW"),
+        (20.02, "°C", None, f"20.0{NB}°C"),
+        (20.0, "°C", None, f"20{NB}°C"),
+        (7.1, None, None, "7.1"),
+        (0.1 + 0.2, None, None, "0.3"),
         (412.4, "W", None, f"412{NB}W"),
         (1234, None, None, "1234"),
         (12345.6, None, None, f"12{THIN}346"),
@@ -258,7 +262,8 @@ def test_a_month_has_whole_weeks_and_marks_what_is_on() -> None:
     assert moments.month(NOW, [], "UTC", "sunday").names[0] == "Sunday"
 
 
-def test_an_endless_event_marks_at_most_a_year() -> None:
+def test_an_endless_event_marks_the_days_that_are_shown_and_no_others() -> None:
     forever = event("2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z", "Forever")
-    assert len(moments.busy_days([forever], "UTC")) == 367
-    assert date(2020, 1, 1) in moments.busy_days([forever], "UTC")
+    shown = [date(2019, 12, 31), date(2020, 1, 1), date(2026, 11, 20)]
+    assert moments.busy_days([forever, forever], "UTC", shown) == {date(2020, 1, 1), date(2026, 11, 20)}
+    assert moments.busy_days([None, forever], "UTC", []) == set()

@@ -70,7 +70,8 @@ def lookup(monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[str]]) -> li
         "169.254.169.254", "169.254.0.1", "::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "64:ff9b::169.254.169.254", "64:ff9b:1::169.254.169.254", "::ffff:0:169.254.169.254", "2001:db8::5efe:169.254.169.254",
         "2002:a9fe:a9fe::1", "::169.254.169.254", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "100.100.100.200", "192.0.0.192",
         "168.63.129.16", "0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0", "224.0.0.1", "239.255.255.250", "ff02::1", "255.255.255.255",
-        "240.0.0.1", "not an address", "",
+        "240.0.0.1", "fd00:ec2::23", "64:ff9b:1:a9fe:a9:fe00:101:101", "64:ff9b:1:a9:fe:a9fe:0:1", "64:ff9b:1:0:a9:fea9:fe00:1",
+        "not an address", "",
     ],
 )  # fmt: skip
 def test_some_addresses_are_never_connected_to(address: str) -> None:
@@ -79,7 +80,8 @@ def test_some_addresses_are_never_connected_to(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "::1", "192.168.1.5", "10.0.0.1", "172.16.3.4", "100.64.0.7", "fd12:3456::1", "8.8.8.8", "2606:4700::1111", "::ffff:192.168.1.5"],
+    ["127.0.0.1", "::1", "192.168.1.5", "10.0.0.1", "172.16.3.4", "100.64.0.7", "fd12:3456::1", "8.8.8.8", "2606:4700::1111", "::ffff:192.168.1.5",
+     "64:ff9b:1::8.8.8.8", "64:ff9b:1:808:8:800::"],
 )  # fmt: skip
 def test_the_own_network_and_the_wide_world_are_fine(address: str) -> None:
     assert guard.forbidden(address) is None

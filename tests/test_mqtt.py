@@ -484,6 +484,23 @@ def test_refresh_requests_are_handed_on_unless_they_are_retained(broker: Mosquit
             assert [message[0] for message in it.heard.messages] == ["last"]
 
 
+def test_only_its_two_topics_are_its_own_and_what_merely_begins_like_them_is_heard(broker: Mosquitto) -> None:
+    with Connected(broker.url) as it, Publisher(broker.port) as publisher:
+        for topic in (
+            "glance/status",
+            "glance/refresh",
+            "glance/refresh/a/b",
+            "glance/status/x",
+            "glance/statues",
+            "last",
+        ):
+            publisher.send(topic, "1")
+        publisher.wait()
+        until(lambda: len(it.heard.messages) == 3)
+        assert [message[0] for message in it.heard.messages] == ["glance/status/x", "glance/statues", "last"]
+        assert it.asked == ["a/b"]
+
+
 def test_a_widget_is_refreshed_once_in_five_seconds_at_most() -> None:
     fetched: list[str] = []
     now = [100.0]
@@ -529,7 +546,16 @@ def test_addresses_are_read(url: str, expected: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://host", "mqtt://", "mqtt://host:99999", "mqtt://host/path", "mqtts://h?ca=/none"]
+    "url",
+    [
+        "http://host",
+        "mqtt://",
+        "mqtt://host:99999",
+        "mqtt://host/path",
+        "mqtts://h?ca=/none",
+        "mqtt://u:p[w@host",
+        "mqtt://[::1",
+    ],
 )
 def test_a_wrong_address_names_the_setting(url: str) -> None:
     with pytest.raises(SettingError, match="GLANCE_MQTT_URL"):

@@ -139,6 +139,13 @@ def test_secrets_are_hidden_in_every_form(text: str, masked: str) -> None:
         ("O'Neil\"x<y>", "O&#039;Neil&quot;x&lt;y&gt;"),
         ("O'Neil\"x<y>", "O&apos;Neil&quot;x&lt;y&gt;"),
         ('quo"ted secret', r'{"a": "quo\"ted secret"}'),
+        ("Abc/123x", "no such host: abc/123x.example.org"),
+        ("Abc/123x", "WRONG KEY ABC%2F123X"),
+        ("Abc/123x", "a=%41%62%63%2f%31%32%33%78"),
+        ("Abc/123x", "a=Abc%252F123x"),
+        ("Abc/123x", r"a\u0041\u0062\u0063\u002f\u0031\u0032\u0033\u0078"),
+        ("Abc/123x", "&#65;&#98;&#99;&#47;&#49;&#50;&#51;&#120;"),
+        ("Abc/123x", "&#x41;&#x62;&#x63;&#x2F;&#x31;&#x32;&#x33;&#x78;"),
     ],
 )
 def test_a_secret_is_hidden_however_other_programs_escape_it(secret: str, echoed: str) -> None:

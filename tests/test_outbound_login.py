@@ -137,6 +137,25 @@ def test_a_wrong_password_is_said_as_a_failed_login(up: Upstream, outbound: Outb
     assert up.count("/state") == 0
 
 
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"kind": "header", "name": "X-Gate", "value": "open"},
+        {"kind": "session", "login": {"url": "/login"}, "token": "sid", "header": "X-Gate"},
+    ],
+)
+def test_a_login_by_any_header_stays_behind_when_a_redirect_leaves_the_server(
+    up: Upstream, outbound: Outbound, auth: dict[str, Any]
+) -> None:
+    with Upstream() as other:
+        up.json("/login", {"sid": "open"})
+        up.redirect("/", other.url("/"))
+        other.json("/", 1)
+        get(outbound, up.url("/"), auth)
+        assert up.last("/").headers["x-gate"] == "open"
+        assert "x-gate" not in other.last("/").headers
+
+
 def test_many_callers_share_one_login(up: Upstream, outbound: Outbound) -> None:
     guarded = Guarded(up, cookie=False)
     results: list[Any] = []

@@ -163,9 +163,20 @@ def test_static_files_are_hashed_packed_and_immutable(client: FlaskClient, site:
     assert client.get("/static/nothing.css").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["../web/pages.py", "..%2Fweb%2Fpages.py", "js/../../web/pages.py", ".hidden"])
+@pytest.mark.parametrize(
+    "path",
+    ["../web/pages.py", "..%2Fweb%2Fpages.py", "js/../../web/pages.py", ".hidden", "%00", "js/age.js%00", "js/./age.js",
+     "js/../js/age.js", "./glance.css", "./js/age.0000000000.js"],
+)  # fmt: skip
 def test_nothing_outside_the_static_folder_is_served(client: FlaskClient, path: str) -> None:
     assert client.get(f"/static/{path}").status_code == 404
+
+
+def test_a_static_file_has_one_name_only_so_that_asking_by_others_fills_no_memory() -> None:
+    assets = Assets()
+    assert assets.get("js/age.js") is not None
+    for other in ("js/./age.js", "./js/age.js", "js//age.js", "js/../js/age.js", "vendor/../js/age.js", "js/age.js/"):
+        assert assets.get(other) is None
 
 
 def test_our_scripts_are_joined_each_in_a_block_of_its_own_and_wait_for_the_page() -> None:
@@ -241,4 +252,5 @@ def test_a_tab_says_how_many_cards_of_another_dashboard_failed(site: Site, clien
     site.push(site.tallies(1, dashboard="third")[0], 1)
     until(lambda: '1<span class="vh"> failing</span>' in client.get("/d/home").text or None)
     assert "failing" not in client.get("/d/lab").text.split("</nav>")[0]
-    assert '1<span class="vh"> failing</span>' in client.get("/gallery").text.split("</nav>")[0]
+    for page in ("/gallery", "/settings/about"):
+        assert '1<span class="vh"> failing</span>' in client.get(page).text.split("</nav>")[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from simple_websocket import Client
+from simple_websocket import Client, ConnectionClosed
 
 from glance.images import Picture
 from glance.model import Widget
@@ -453,6 +453,16 @@ def test_taking_it_back_closes_open_pages_at_once(site: Shared, tally: Widget, e
     assert guest.get("/p/guests/fragments").status_code == 404
     again = site.socket(have=None)
     assert closed_with(again) in (4403, 4404)
+
+
+def test_a_page_that_said_nothing_yet_gets_nothing_after_it_was_taken_back(site: Shared, tally: Widget) -> None:
+    client = site.socket(have=None)
+    until(lambda: site.app.extensions["glance.guests"]._open.total() == 1)
+    take_back(site)
+    with pytest.raises(ConnectionClosed) as ended:
+        while (said := client.receive(timeout=10)) is not None:
+            assert "<article" not in said, "a card was sent after it was taken back"
+    assert ended.value.reason in (4403, 4404)
 
 
 def test_a_deleted_dashboard_closes_its_guests_pages(site: Shared, tally: Widget) -> None:

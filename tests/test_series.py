@@ -11,6 +11,7 @@ import pytest
 from glance.config import Settings
 from glance.mqtt.readings import Liveness, Outcome, SensorInfo
 from glance.runtime import Runtime
+from glance.series.charts import LATE_S
 from glance.sources import kinds
 from glance.web import notes
 from glance.web.application import create_app
@@ -166,6 +167,35 @@ def test_a_chart_is_not_read_anew_for_each_sample_its_newest_point_is_a_tail(hom
     assert third.data["series"][0]["points"][-1][1] == 2.0
 
 
+@pytest.mark.parametrize("slug", ["line-chart", "stat"])
+def test_what_a_device_had_buffered_joins_an_open_chart_by_itself(home: Home, slug: str) -> None:
+    widget = home.add(slug)
+    for value in (1.0, 2.0):
+        home.send(value)
+        home.clock.forward(60)
+
+    def points() -> Any:
+        data = home.view(widget).data
+        return [value for _, value in (data["trend"] if slug == "stat" else data["series"][0]["points"]) if value]
+
+    home.runtime.series.tick(home.clock())
+    mailbox = home.runtime.hub.subscribe()
+    mailbox.watch([widget.id])
+    home.clock.forward(60)
+    assert points() == [1.0, 2.0]
+    home.clock.forward(1)
+    home.send(9.0, at=home.clock() - 150)
+    assert mailbox.take(2.0) == {widget.id}
+    assert points() == [1.0, 2.0]
+    home.clock.forward(LATE_S)
+    home.runtime.series.tick(home.clock())
+    assert mailbox.take(2.0) == {widget.id}
+    assert sorted(points()) == [1.0, 2.0, 9.0]
+    home.clock.forward(LATE_S)
+    home.runtime.series.tick(home.clock())
+    assert mailbox.take(0) == set(), "what is read anew is read once"
+
+
 def test_a_chart_that_ends_with_the_newest_value_still_has_it_as_its_tail(home: Home) -> None:
     # a page may hold the chart as it was before, and has to show the value all the same
     widget = home.add("line-chart")
@@ -263,6 +293,9 @@ def test_what_is_hidden_ignored_or_forgotten_is_named_as_the_missing_link(home: 
     assert "It is hidden, too." in said(home, lid)
     devices.change("greenhouse", {"ignored": True})
     assert "greenhouse is ignored" in said(home, lid)
+    devices.change("greenhouse", {"ignored": False})
+    devices.forget_sensor("greenhouse", "lid")
+    assert "The sensor lid of greenhouse was forgotten. Bring it back" in said(home, lid)
     devices.forget("greenhouse")
     assert "greenhouse was forgotten. Bring it back" in said(home, lid)
 

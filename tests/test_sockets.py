@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from simple_websocket import Client, ConnectionClosed
 
+from glance.live import Hub
 from tests.page_site import Site
 from tests.waiting import until
 
@@ -176,6 +178,20 @@ def test_a_foreign_page_gets_no_socket(site: Site) -> None:
     answer.read()
     asking.close()
     assert site.runtime.hub.open_pages() == 0
+
+
+def test_a_stir_while_a_page_is_busy_wakes_it_when_it_waits_next() -> None:
+    hub, woken = Hub(), threading.Event()
+    box = hub.subscribe()
+    hub.stir()
+    assert box.take(0.0) == set()  # what came while it gathered
+    threading.Thread(target=lambda: (box.take(3600.0), woken.set()), daemon=True).start()
+    assert woken.wait(30)
+    waits = threading.Thread(target=box.take, args=(3600.0,), daemon=True)
+    waits.start()
+    waits.join(0.05)
+    assert waits.is_alive(), "one stir wakes once"
+    box.close()
 
 
 def test_signing_out_elsewhere_ends_an_open_socket_with_a_code_of_its_own(tmp_path: Path) -> None:

@@ -86,6 +86,17 @@ def test_a_style_is_sent_for_the_cards_of_its_own_widgets_only(site: Site) -> No
     assert f"#w-{other}>.w-body" not in sent
 
 
+def test_a_card_without_a_style_is_held_in_its_place_too(site: Site) -> None:
+    """The page's own classes can lift it: `class="toast"` lay over the whole page of a phone."""
+    site.post("/api/custom-widgets", {**MINE, "slug": "mine"})
+    own, other = site.widget("mine", title="Own"), site.widget("note", title="Other")
+    found = re.search(r"layout\.[0-9a-f]+\.css", site.get("/d/home").text)
+    assert found is not None
+    sent = site.get(f"/d/home/{found.group(0)}").text
+    assert f"#w-{own}>.w-body{{position:relative;contain:layout paint}}" in sent
+    assert f"#w-{other}>.w-body" not in sent
+
+
 @pytest.mark.parametrize(
     ("style", "made"),
     [

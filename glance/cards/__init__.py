@@ -139,7 +139,7 @@ class CardRenderer:
             raise CardError(_sentence(error), _line_of(error, compiled.template)) from error
         finally:
             done(drawing)
-        markup = "".join(parts).strip()
+        markup, said = _whole("".join(parts).strip()), _whole(said)
         refused = None if definition.trusted else guard.fault(markup)
         if refused:
             raise CardError(refused, 1)
@@ -214,6 +214,11 @@ def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _whole(text: str) -> str:
+    """The text with a question mark for each half of a character, which a template can write and no page can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _sentence(error: Exception) -> str:
     """What went wrong in a template, for its author."""
     if isinstance(error, TooMuch):
@@ -222,7 +227,7 @@ def _sentence(error: Exception) -> str:
         return "The card needs more memory than there is."
     if isinstance(error, RecursionError):
         return "The card calls itself without end."
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = " ".join(_whole(str(error)).split())[:300] or type(error).__name__
     return f"The card could not be drawn: {text.rstrip('.')}."
 
 

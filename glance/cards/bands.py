@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from glance.cards.budget import running
 from glance.cards.drawing import status_class
 from glance.formats import as_number, judge, number, points_of
 
@@ -23,7 +24,9 @@ def _spells(raw: Any, rules: Any) -> list[tuple[float, float, str]]:
     """[[t, v], …] as (from, to, class) of each spell in which the same rule held; what is 0 or unknown is no spell."""
     points = points_of(raw)
     found: list[tuple[float, float, str]] = []
+    budget, most = running(), len(rules) if isinstance(rules, (list, tuple)) else 0
     for (at, value), (until, _) in pairwise(points):
+        budget.work(1 + most)  # each value is held against each rule
         css = status_class((judge(value, rules) or {}).get("status")) or ("is-on" if value else "")
         if value is None or not css:
             continue

@@ -7,6 +7,7 @@ looks at is weighed before it runs, and what it made is counted after it; the cl
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -22,7 +23,8 @@ MAX_CPU_S = 1.0
 MAX_TRUSTED_CPU_S = 4.0
 # Characters that count as much as one item of a list.
 _CHARACTERS = 8
-_ITEM_BYTES = 16
+# What an item of a list or dict takes beside its place: it may be a text, a number or a list as new as what holds it.
+_ITEM_BYTES = 48
 _CLOCK_EVERY = 5_000
 
 
@@ -78,11 +80,12 @@ class Budget:
             raise TooMuch("The card works on too much data for its time.")
 
     def make(self, value: Any) -> Any:
-        """Count the memory of something new, and give it back; TooMuch when it runs out."""
+        """Count the memory of something new, and give it back; TooMuch when it runs out. Making it is work, however small it is."""
+        self.work(1)
         if isinstance(value, (str, bytes)):
-            self.made -= len(value)
+            self.made -= sys.getsizeof(value)
         elif isinstance(value, (list, tuple, dict)):
-            self.made -= _ITEM_BYTES * len(value)
+            self.made -= sys.getsizeof(value) + _ITEM_BYTES * len(value)
         if self.made < 0:
             raise TooMuch("The card makes more than 64 MB on its way.")
         return value
@@ -150,7 +153,7 @@ def within_bounds(value: Any) -> Any:
             left -= 1
         if left < 0:
             raise TooMuch("The card makes a text longer than 512 KB.")
-    running().work((MAX_TEXT - left) // _CHARACTERS)
+    running().work(1 + (MAX_TEXT - left) // _CHARACTERS)
     return value
 
 

@@ -17,16 +17,19 @@ _WITHIN = "<within>"
 _STEPPED = "<stepped>"
 _WEIGHED = "<weighed>"
 _MADE = "<made>"
+# So many parts of a template (a name, a field, an operator) are as much work as one item of a list.
+_PARTS = 8
 # `data.items` is a field, `data.items()` the method: in a call the method goes by a name that no field can have by accident.
 CALLED = {f"<{name}>": name for name in ("get", "items", "keys", "values")}
 
 
-def _counted(value: Any, cost: int) -> Iterator[Any]:
-    """What a loop goes over, each step counted with the text in the loop's body; null is nothing to go over."""
+def _counted(value: Any, cost: int, parts: int) -> Iterator[Any]:
+    """What a loop goes over, each step counted with the text and parts of the loop's body; null is nothing to go over."""
     budget = running()
     items: Iterable[Any] = () if value is None else value
     for item in items:
         budget.step()
+        budget.work(parts // _PARTS)
         budget.write(cost)
         yield item
 
@@ -44,39 +47,47 @@ def _body_size(node: nodes.For) -> int:
     return found
 
 
-def _stepped(value: Any) -> Any:
-    """One step, counted."""
-    running().step()
+def _parts_of(node: nodes.Node) -> int:
+    """How many parts an element of the tree has, all that is in it included."""
+    return sum(1 for _ in node.find_all(nodes.Node))
+
+
+def _stepped(value: Any, parts: int) -> Any:
+    """One step, counted with the parts of what it does."""
+    budget = running()
+    budget.step()
+    budget.work(parts // _PARTS)
     return value
 
 
-def _step_at(line: int) -> nodes.Node:
-    """A statement that counts one step."""
-    return nodes.ExprStmt(nodes.Filter(nodes.Const(None), _STEPPED, [], [], None, None, lineno=line), lineno=line)
+def _step_of(node: nodes.Macro | nodes.CallBlock | nodes.For) -> nodes.Node:
+    """A statement that counts one step of this."""
+    line, parts = node.lineno, nodes.Const(_parts_of(node), lineno=node.lineno)
+    return nodes.ExprStmt(nodes.Filter(nodes.Const(None), _STEPPED, [parts], [], None, None, lineno=line), lineno=line)
 
 
 class Counting(NodeTransformer):
     """Puts counting filters around what loops go over and around joined texts; tells methods of dicts from fields."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
-        """`for x in items` becomes `for x in items|<counted>(size of the body)`."""
-        size = nodes.Const(_body_size(node), lineno=node.lineno)
+        """`for x in items` becomes `for x in items|<counted>(size of the body, its parts)`."""
+        cost = [nodes.Const(_body_size(node), lineno=node.lineno), nodes.Const(_parts_of(node), lineno=node.lineno)]
         self.generic_visit(node)
-        node.iter = nodes.Filter(node.iter, _COUNTED, [size], [], None, None, lineno=node.lineno)
+        node.iter = nodes.Filter(node.iter, _COUNTED, cost, [], None, None, lineno=node.lineno)
         if node.recursive:
-            node.body.insert(0, _step_at(node.lineno))
+            node.body.insert(0, _step_of(node))
         return node
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
         """Each call of a macro is a step: two that call each other twice would never end."""
         self.generic_visit(node)
-        node.body.insert(0, _step_at(node.lineno))
+        node.body.insert(0, _step_of(node))
         return node
 
     def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:
         """Each call of a block is a step."""
         self.generic_visit(node)
-        node.body.insert(0, _step_at(node.lineno))
+        node.body.insert(0, _step_of(node))
         return node
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:

@@ -12,7 +12,7 @@ from glance.formats import STATUSES, as_number, number, points_of, sorted_bands,
 
 _SPARK_POINTS = 60
 _HIST_BARS = 23
-_DIAL_PX = 70
+_DIAL_PX = 60
 _DASHES = ("", "5 2.5", "2 2.5", "6 2 1 2")
 
 
@@ -161,7 +161,7 @@ def _size_in_dial(figure: str, unit: str) -> str:
     """A class for what would run over the dial: md or sm; empty where it fits as it is. Widths are those of a wide font."""
     em = sum(0.7 if letter.isalnum() else 0.34 for letter in figure)
     unit_px = 9 * len(unit.replace("°", "")) + 5 * unit.count("°")
-    return next((name for name, size_px in (("", 22), ("md", 17)) if em * size_px + unit_px <= _DIAL_PX), "sm")
+    return next((name for name, size_px in (("", 22), ("md", 18)) if em * size_px + unit_px <= _DIAL_PX), "sm")
 
 
 def gauge_arc(

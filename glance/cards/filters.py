@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, pass_environment
 from jinja2.exceptions import SecurityError
-from jinja2.filters import do_round, make_attrgetter
+from jinja2.filters import do_int, do_round, make_attrgetter
 from jinja2.runtime import Undefined
 from markupsafe import escape
 
@@ -21,6 +21,22 @@ WRITING = "capitalize e escape forceescape lower string striptags title tojson t
 DEEP = frozenset("sort unique groupby min max dictsort sum".split())
 # Those that look at no item, or at one.
 CHEAP = frozenset("length count first last default d".split())
+# No more than a number of the data can have: Python reads up to 4300 digits.
+MAX_NUMBER_BITS = 16_384
+
+
+def bounded_number(value: Any) -> Any:
+    """The value, unless it is a whole number so long that to divide by it would take seconds."""
+    if isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS:
+        raise TooMuch("The card makes a number of more than 4000 digits.")
+    return value
+
+
+def bounded_int(value: Any, default: Any = 0, base: int = 10) -> Any:
+    """`int`, of no more digits than a number of the data can have; in base 16 Python itself would read any number of them."""
+    if isinstance(value, (str, bytes)) and len(value) > MAX_NUMBER_BITS:
+        raise TooMuch("The card makes a number of more than 4000 digits.")
+    return bounded_number(do_int(value, default, base))
 
 
 def bounded_round(value: Any, precision: int = 0, method: Any = "common") -> Any:
@@ -113,6 +129,7 @@ def writing(filter_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 BOUNDED: dict[str, Callable[..., Any]] = {
+    "int": bounded_int,
     "join": bounded_join,
     "replace": bounded_replace,
     "round": bounded_round,

@@ -2,35 +2,37 @@
 
 The template was looked at before (lint), but expressions can write tags and attributes too, so the result is what counts. The
 page's policy already keeps scripts from running; htmx attributes are no scripts, and would send requests in the owner's name.
+
+Tags are taken in the plain form only that every reader of HTML reads alike: where a quote begins, what an end tag holds and which
+characters are blanks differs between them elsewhere, and an attribute could hide in the difference.
 """
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from html import unescape
 
-_VOID = frozenset("br col hr img wbr".split())
-# Elements that a browser ends by itself; left open, they end with what is around them.
-_ENDED = frozenset("p li dt dd tr td th thead tbody tfoot colgroup caption rt rp".split())
-_TAGS = (
-    _VOID
-    | _ENDED
-    | frozenset(
-        "a abbr address article aside b bdi bdo blockquote button cite code data del details dfn div dl em figcaption figure footer "
-        "h1 h2 h3 h4 h5 h6 header i ins kbd label mark meter nav ol output pre progress q ruby s samp section small span strong sub "
-        "summary sup table time u ul var script "
-        "svg g path line polyline polygon circle ellipse rect text tspan defs lineargradient radialgradient stop clippath".split()
-    )
-)
+from glance.cards.nesting import TAGS, Misplaced, Nesting
+
+_BLANK = r"[ \t\n\f\r]"
+_ATTRIBUTE = rf"""{_BLANK}+([A-Za-z][A-Za-z0-9_.:-]*)(?:{_BLANK}*={_BLANK}*("[^"]*"|'[^']*'|[^\s"'=<>`\x00-\x1f]+))?"""
+_READ = re.compile(_ATTRIBUTE)
+_BEGIN = re.compile(rf"<(?P<tag>[A-Za-z][A-Za-z0-9]*)(?P<attributes>(?:{_ATTRIBUTE})*+){_BLANK}*(?P<closed>/?)>")
+_END = re.compile(rf"</([A-Za-z][A-Za-z0-9]*){_BLANK}*>")
+_MARKUP = re.compile(r"<(?=[A-Za-z!/?])")
 _ATTRIBUTES = re.compile(
     r"(?!data-(?:hx|ws|sse)\b)(?:aria-[a-z]+|data-[a-z][a-z0-9-]*|[a-z][a-z0-9]*(?:-[a-z]+)?)", re.ASCII
 )
 _NEVER = re.compile(
-    r"(?:hx|ws|sse)-.*|on.*|style|form[a-z]*|action|srcdoc|srcset|is|ping|autofocus|popover.*|accesskey"
+    r"(?:hx|ws|sse)-.*|on.*|style|form[a-z]*|action|srcdoc|srcset|is|ping|autofocus|popover.*|accesskey|command.*|interest.*"
+    r"|background|attributionsrc"
 )
-# What the page itself finds by its id.
-_OWN_IDS = re.compile(r"w-.*|main|act|conn|live|toast", re.I)
-_MARKUP = re.compile(r"<[a-z!/?]", re.I)
+# What the pages themselves find by its id.
+_OWN_IDS = re.compile(
+    r"(?:w|g|dlg|conn)-.*|main|act|conn|live|toast|grid|tabs|side|made|summary|stale|asker|menu|dx-t|pv-h|ts-h", re.I
+)
+_SPRITE = re.compile(r"(?:/(?!/)[\w./-]*)?/icons(?:\.[0-9a-f]+)?\.svg#[\w-]+", re.ASCII)
+_TAKES_FROM = re.compile(r"\\|url\s*\((?!\s*['\"]?#)", re.I)
 # A browser leaves these out of an address before it looks for the scheme.
 _SKIPPED = re.compile(r"[\x00-\x20]+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.I)
@@ -41,53 +43,102 @@ class _Refused(Exception):
     """Markup that a card may not hold; the text says which."""
 
 
-class _Reader(HTMLParser):
-    """Reads markup as a browser does, and refuses where the two could differ."""
+def fault(markup: str) -> str | None:
+    """Why this markup may not be shown, as a sentence; None where it may."""
+    if "<!" in markup or "<?" in markup:
+        # Browsers and parsers do not agree on where these end.
+        return "Comments and declarations in a card are offered to cards from a folder only."
+    if "\0" in markup:
+        return "The card holds a character that no text has, U+0000."
+    try:
+        _walk(markup)
+    except (_Refused, Misplaced) as error:
+        return str(error)
+    return None
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.open: list[str] = []
-        self.tail = ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _TAGS:
-            raise _Refused(f"<{tag[:20]}> is offered to cards from a folder only.")
-        if tag == "script" and dict(attrs).get("type") != "application/json":
-            raise _Refused("A script in a card never runs under Glance's policy; leave it out.")
-        for name, value in attrs:
-            if _NEVER.fullmatch(name) or not _ATTRIBUTES.fullmatch(name):
-                raise _Refused(f"The attribute {name[:30]} is offered to cards from a folder only.")
-            _check_address(name, value or "")
-            if name == "id" and _OWN_IDS.fullmatch(value or ""):
-                raise _Refused("An id of the page itself cannot be used in a card.")
-        if tag not in _VOID:
-            self.open.append(tag)
+def _walk(markup: str) -> None:
+    """Look at each tag in turn."""
+    nesting = Nesting()
+    at = 0
+    while found := _MARKUP.search(markup, at):
+        at = found.start()
+        end = _END.match(markup, at)
+        if end:
+            nesting.end(end[1].lower())
+            at = end.end()
+            continue
+        begin = _BEGIN.match(markup, at)
+        if not begin:
+            raise _Refused(f"A tag in the card is not complete, or not written plainly: {_start_of(markup, at)}")
+        tag = begin["tag"].lower()
+        _check_tag(tag, begin["attributes"])
+        nesting.begin(tag, begin["closed"] == "/")
+        at = begin.end()
+        if tag == "script":
+            at = _end_of_data(markup, at)
+            nesting.end(tag)
+    nesting.finish()
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        # `<path/>` ends in SVG only; a browser leaves `<div/>` open.
-        if tag not in _VOID and "svg" in self.open:
-            self.open.pop()
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _VOID:
-            return
-        while self.open and self.open[-1] != tag and self.open[-1] in _ENDED:
-            self.open.pop()
-        if not self.open or self.open.pop() != tag:
-            raise _Refused(f"</{tag[:20]}> ends what the card did not begin there.")
+def _start_of(markup: str, at: int) -> str:
+    """The beginning of a tag as it stands in a sentence."""
+    return f"{' '.join(markup[at : at + 40].split())}."
 
-    def handle_data(self, data: str) -> None:
-        # A tag that is never ended comes as text, in pieces.
-        if _MARKUP.search(self.tail + data):
-            raise _Refused("A tag in the card is not complete.")
-        self.tail = "<" if data.endswith("<") else ""
+
+def _end_of_data(markup: str, at: int) -> int:
+    """Where the data of a script ends, which begins at `at`; in it no other tag may stand."""
+    start = markup.find("<", at)
+    end = _END.match(markup, start) if start >= 0 else None
+    if not end or end[1].lower() != "script":
+        raise _Refused("Write data for a script with json_script(…), which escapes every < in it.")
+    return end.end()
+
+
+def _check_tag(tag: str, attributes: str) -> None:
+    """An element that may stand in a card, with attributes that it may have."""
+    if tag not in TAGS:
+        raise _Refused(f"<{tag[:20]}> is offered to cards from a folder only.")
+    given: dict[str, str] = {}
+    for found in _READ.finditer(attributes):
+        name, value = found[1].lower(), _value(found[2])
+        # A browser keeps the first of two attributes of one name.
+        given.setdefault(name, value)
+        if _NEVER.fullmatch(name) or not _ATTRIBUTES.fullmatch(name) or (tag == "img" and name == "name"):
+            raise _Refused(f"The attribute {name[:30]} is offered to cards from a folder only.")
+        if name == "id" and _OWN_IDS.fullmatch(value):
+            raise _Refused("An id of the page itself cannot be used in a card.")
+        if tag == "use" and name == "href":
+            if not _SPRITE.fullmatch(value):
+                raise _Refused("Only icons of Glance can be used in a drawing; use icon(…).")
+        elif name in ("href", "src"):
+            _check_address(name, value)
+    if tag == "script" and given.get("type") != "application/json":
+        raise _Refused("A script in a card never runs under Glance's policy; leave it out.")
+    _check_drawing(given)
+
+
+def _value(raw: str | None) -> str:
+    """An attribute's value as a browser reads it."""
+    if raw is None:
+        return ""
+    return unescape(raw[1:-1] if raw[0] in "\"'" else raw)
+
+
+def _check_drawing(given: dict[str, str]) -> None:
+    """Colours, masks and markers of drawings can be addresses; those lead within the page only."""
+    for name, value in given.items():
+        if _is_style(name) and _TAKES_FROM.search(value):
+            raise _Refused(f"The attribute {name[:30]} leads elsewhere; within a drawing only url(#…) may stand.")
+
+
+def _is_style(name: str) -> bool:
+    """Whether an attribute of a drawing is read as a style."""
+    return name in ("fill", "stroke", "filter", "mask", "cursor", "marker") or name.startswith(("marker-", "clip-"))
 
 
 def _check_address(name: str, value: str) -> None:
     """A link that leads somewhere a browser opens as a page, and a picture of Glance's own."""
-    if name not in ("href", "src"):
-        return
     address = _SKIPPED.sub("", value)
     scheme = _SCHEME.match(address)
     if name == "href" and scheme and scheme.group().lower() not in _LEADS:
@@ -97,18 +148,3 @@ def _check_address(name: str, value: str) -> None:
     elsewhere = scheme or address.startswith(("//", "/\\", "\\"))
     if name == "src" and elsewhere and not address.lower().startswith("data:image/"):
         raise _Refused("Pictures of other hosts are not loaded; use image(…) for pictures.")
-
-
-def fault(markup: str) -> str | None:
-    """Why this markup may not be shown, as a sentence; None where it may."""
-    if "<!" in markup or "<?" in markup:
-        # Browsers and parsers do not agree on where these end.
-        return "Comments and declarations in a card are offered to cards from a folder only."
-    reader = _Reader()
-    try:
-        reader.feed(markup)
-        reader.close()
-    except (_Refused, AssertionError) as error:
-        return str(error) or "A tag in the card cannot be read."
-    left = [tag for tag in reader.open if tag not in _ENDED]
-    return f"<{left[-1]}> is never ended in the card." if left else None

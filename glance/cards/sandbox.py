@@ -78,7 +78,7 @@ class CardEnvironment(ImmutableSandboxedEnvironment):
     are trusted; what is counted for them are loops and the text they write.
     """
 
-    intercepted_binops = frozenset(["*", "**", "+", "%"])
+    intercepted_binops = frozenset(["*", "**", "+", "-", "%"])
 
     def __init__(self, strict: bool = True) -> None:
         self.strict = strict
@@ -157,7 +157,7 @@ class CardEnvironment(ImmutableSandboxedEnvironment):
         return budget.make(found)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """`*`, `**`, `+` and `%`, refused where the result would be huge."""
+        """`*`, `**`, `+`, `-` and `%`, refused where the result would be huge."""
         if operator == "**":
             raise SecurityError("The operator ** is not offered in cards.")
         if operator == "%" and isinstance(left, (str, bytes)):
@@ -170,7 +170,7 @@ class CardEnvironment(ImmutableSandboxedEnvironment):
                     raise SecurityError("Lists cannot be multiplied in cards.")
                 if isinstance(one, (str, bytes)) and isinstance(other, int) and len(one) * other > MAX_TEXT:
                     raise TooMuch("The card makes a text longer than 512 KB.")
-        return bounded_text(super().call_binop(context, operator, left, right))
+        return bounded_text(filters.bounded_number(super().call_binop(context, operator, left, right)))
 
 
 def _offers(obj: Any, attribute: str) -> bool:

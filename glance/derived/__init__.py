@@ -76,12 +76,13 @@ class Derivations:
         sensor = self.sensor(slug)
         return self._ingest.samples.latest(sensor.id) if sensor else None
 
-    def inputs_of(self, sensor: Sensor) -> Sequence[Sensor]:
-        """The sensors that a derived one is worked out of; none for any other."""
-        if sensor.device != DEVICE:
+    def inputs_of(self, sensor: Sensor) -> Sequence[Sensor | None]:
+        """The sensors that a derived one is worked out of, None for one that is not there (any more); empty for any other."""
+        found = self._all.get(sensor.sensor) if sensor.device == DEVICE else None
+        if found is None:
             return ()
-        found = self._all.get(sensor.sensor)
-        return tuple(self._work.sensors(found.about).values()) if found else ()
+        known = self._work.sensors(found.about)
+        return tuple(known.get(each.name) for each in found.about.inputs if each.name in found.formula.names)
 
     def preview(self, given: Mapping[str, Any]) -> tuple[str | None, str | None]:
         """What it would be now: (value with its unit, None) or (None, why there is none); Invalid names each field."""

@@ -120,7 +120,8 @@ class Work:
                 found.setdefault(sensor.id, set()).add(slug)
         before, self._by_series = self._by_series, found
         self._box.listen(found)
-        return {slug for series, slugs in found.items() for slug in slugs - before.get(series, set())}
+        both = before.keys() | found.keys()
+        return {slug for series in both for slug in before.get(series, set()) ^ found.get(series, set())}
 
     def work_out(self, slugs: Iterable[str]) -> None:
         """Work these out now, where an input changed since the last time; each after those it is made of."""
@@ -233,7 +234,7 @@ def _numbers(
         if each.name not in formula.names:
             continue
         if each.name not in sensors:
-            raise NoValue(f"{each.name}: nothing was ever heard of {each.device} / {each.sensor}.")
+            raise NoValue(f"{each.name}: nothing was heard of {each.device} / {each.sensor}, or it was forgotten.")
         if each.name not in latest:
             raise NoValue(f"{each.name} has not sent a value yet.")
         if latest[each.name].value is None:

@@ -25,7 +25,7 @@ from glance.ingest.telling import Telling
 from glance.ingest.upkeep import Upkeep
 from glance.ingest.writer import Writer
 from glance.live import Hub
-from glance.mqtt.readings import DeviceInfo, Outcome, Reading
+from glance.mqtt.readings import DeviceInfo, Outcome, Reading, SensorInfo
 from glance.store.db import Database
 from glance.store.devices import DeviceRows
 from glance.store.inbox import Inbox
@@ -220,10 +220,15 @@ class Ingest:
     # What comes otherwise than by the broker
 
     def submit(
-        self, readings: Sequence[Reading], wait_s: float = SUBMIT_WAIT_S, *, about: Sequence[DeviceInfo] = ()
+        self,
+        readings: Sequence[Reading],
+        wait_s: float = SUBMIT_WAIT_S,
+        *,
+        about: Sequence[DeviceInfo] = (),
+        meanings: Sequence[SensorInfo] = (),
     ) -> int:
-        """Store readings that came by HTTP or websocket, and what they say `about` their devices; returns how many readings, once
-        they are committed.
+        """Store readings that came by HTTP or websocket, what they say `about` their devices, and the `meanings` of sensors that are
+        new; returns how many readings, once they are committed.
 
         Unavailable where they are not committed in time; they are held and stored later, and the sentence says so.
         """
@@ -231,7 +236,8 @@ class Ingest:
             if self._pending.is_full:
                 raise Unavailable("Too many readings wait to be stored already. Try again later.")
             before = self._intake.next_id
-            outcome = Outcome(readings=tuple(readings), devices=tuple(about))
+            new = tuple(info for info in meanings if self.catalog.find(info.device, info.sensor) is None)
+            outcome = Outcome(readings=tuple(readings), devices=tuple(about), sensors=new)
             self._intake.take(outcome, False, self._clock(), direct=True)
             count = self._intake.next_id - before
             waiter = self._pending.add_waiter()

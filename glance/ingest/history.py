@@ -136,6 +136,11 @@ class History:
             after = (round(page[-1].at * 1000), page[-1].id)
         yield from reversed(fresh)
 
+    def late(self, series: int) -> int:
+        """Grows with every sample that comes after one of a later time: what was read of the series lacks it."""
+        track = self._track(series)
+        return sum(each.late for each in (track, *track.parts))
+
     # Charts
 
     def history(self, series: int, begin: float, end: float, points: int = 300) -> Chart:

@@ -153,6 +153,8 @@ class Intake:
             own.own = newest
             if not own.parts:
                 own.latest = newest
+        else:
+            own.late += 1
         return newest
 
     def _keep_none(self, track: Track) -> None:

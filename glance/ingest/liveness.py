@@ -13,11 +13,15 @@ State = Literal["live", "stale", "offline", "asleep", "removed", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a device or a value stands, and a sentence for its owner. `stale_at` is when a live one turns stale (Unix seconds)."""
+    """How a device or a value stands, and a sentence for its owner. `stale_at` is when a live one turns stale (Unix seconds).
+
+    `by_broker` = the device may be well, but nothing can come from it.
+    """
 
     state: State
     sentence: str
     stale_at: float | None = None
+    by_broker: bool = False
 
 
 def stale_after_s(expires_s: float | None, usual_gap_s: float | None) -> float:
@@ -40,7 +44,7 @@ def standing(
     if removed:
         return Standing("removed", "The device withdrew this sensor; its history is kept.")
     if broker is not None:
-        return Standing("offline", broker)
+        return Standing("offline", broker, by_broker=True)
     if bridge == "offline":
         return Standing("offline", "The bridge that this device is connected through is offline.")
     if device == "asleep":

@@ -126,9 +126,9 @@ class Tail:
 
 class Track:
     """One series in memory. `parts` are the series merged into it; `latest` is the newest value of them all, `own` that of itself.
-    `folded` caches its newest folded samples."""
+    `folded` caches its newest folded samples; `late` counts samples that came after one of a later time."""
 
-    __slots__ = ("folded", "gaps", "heard_at", "latest", "own", "parts", "sensor", "tail")
+    __slots__ = ("folded", "gaps", "heard_at", "late", "latest", "own", "parts", "sensor", "tail")
 
     def __init__(self, sensor: Sensor) -> None:
         self.sensor = sensor
@@ -137,6 +137,7 @@ class Track:
         self.own: Latest | None = None
         self.gaps: deque[float] | None = None
         self.heard_at: float | None = None
+        self.late = 0
         self.parts: list[Track] = []
         self.folded: tuple[int, list[Sample]] | None = None
 

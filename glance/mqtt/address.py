@@ -10,6 +10,7 @@ from glance.errors import SettingError
 
 DEFAULT_HOST, PORT, TLS_PORT = "127.0.0.1", 1883, 8883
 NAME = "GLANCE_MQTT_URL"
+EXAMPLE = "an address such as mqtt://user:password@host:1883"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,11 @@ def parse(url: str) -> Address:
     """Read `mqtt://user:password@host:1883` or `mqtts://…?ca=/file&verify=false`; SettingError names what is wrong."""
     if not url:
         return Address(DEFAULT_HOST, PORT, given=False)
-    parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    except ValueError:
+        # a square bracket without its other half
+        raise SettingError(f"{NAME} must be {EXAMPLE}; write [ and ] in a password as %5B and %5D.") from None
     if parts.scheme not in ("mqtt", "mqtts", "tcp", "ssl"):
         raise SettingError(f"{NAME} must begin with mqtt:// or mqtts://, or be off or embedded.")
     tls = parts.scheme in ("mqtts", "ssl")
@@ -44,7 +49,7 @@ def parse(url: str) -> Address:
     except ValueError:
         raise SettingError(f"{NAME} has a port that is no number from 1 to 65535.") from None
     if not parts.hostname or parts.path not in ("", "/"):
-        raise SettingError(f"{NAME} must be an address such as mqtt://user:password@host:1883.")
+        raise SettingError(f"{NAME} must be {EXAMPLE}.")
     options = parse_qs(parts.query)
     ca = options.get("ca", [""])[-1]
     if ca and not Path(ca).is_file():

@@ -30,7 +30,8 @@ _SUSPICIOUS = ("token", "secret", "key", "auth", "session", "password")
 class Ask:
     """One request: everything that a redirect or a login may change. `deadline` is a time.monotonic() value.
 
-    `bound` are the credentials that stand in it; `guard` sees each address that it would connect to.
+    `login` names the headers (lower case) that say who asks; `bound` are the credentials that stand in it; `guard` sees each
+    address that it would connect to.
     """
 
     method: str
@@ -41,7 +42,7 @@ class Ask:
     deadline: float
     budget_s: float
     max_bytes: int
-    with_credentials: bool = False
+    login: frozenset[str] = frozenset()
     bound: tuple[Bound, ...] = ()
     guard: Guard | None = None
 
@@ -51,7 +52,7 @@ class Ask:
             return self
         replaced = {name.lower() for name in extra}
         kept = {name: value for name, value in self.headers.items() if name.lower() not in replaced}
-        return replace(self, headers={**kept, **checked_headers(extra)}, with_credentials=True)
+        return replace(self, headers={**kept, **checked_headers(extra)}, login=self.login | replaced)
 
     def redirected(self, status: int, location: str, mask: Mask) -> Ask:
         """The request that a redirect asks for; another server gets no credentials and none of the secrets in `mask`."""
@@ -62,16 +63,20 @@ class Ask:
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
             method, body = "GET", None
             headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
-        credentials = self.with_credentials
         if not self.target.keeps_credentials(target):
-            credentials = False
-            headers = {name: value for name, value in headers.items() if not _is_secret(name, value, mask)}
+            headers = {name: value for name, value in headers.items() if not self._is_secret(name, value, mask)}
             if body and mask.finds(body.decode("utf-8", "replace")):
                 raise FetchError(
                     f"{self.target.host} redirects to {target.host}, which must not get the secrets of this request.",
                     kind="redirects",
                 )
-        return replace(self, method=method, target=target, body=body, headers=headers, with_credentials=credentials)
+        return replace(self, method=method, target=target, body=body, headers=headers)
+
+    def _is_secret(self, name: str, value: str, mask: Mask) -> bool:
+        """True for a header that another server must not see."""
+        lowered = name.lower()
+        is_login = lowered in self.login or lowered in _CREDENTIALS or any(word in lowered for word in _SUSPICIOUS)
+        return is_login or mask.finds(value)
 
     def wire_headers(self) -> dict[str, Any]:
         """The headers as they are sent: Host first, and what is not ASCII as UTF-8."""
@@ -143,9 +148,3 @@ def content_type_of(body: str) -> str:
         return "application/xml"
     is_form = "=" in body and not any(mark in body for mark in (" ", "\n"))
     return "application/x-www-form-urlencoded" if is_form else "text/plain; charset=utf-8"
-
-
-def _is_secret(name: str, value: str, mask: Mask) -> bool:
-    """True for a header that another server must not see."""
-    lowered = name.lower()
-    return lowered in _CREDENTIALS or any(word in lowered for word in _SUSPICIOUS) or mask.finds(value)

@@ -122,10 +122,14 @@ class Client:
     def _put_in(
         self, parts: tuple[Any, ...], target: Target, bound: tuple[Bound, ...]
     ) -> tuple[Any, tuple[Bound, ...]]:
-        """Headers and login with their credentials; what only the login request carries is checked when that is sent."""
+        """Headers and login with their credentials; what only the login request carries is put in when that is sent.
+
+        The session that a credential opens is worth as much as the credential: it goes to no other host than that.
+        """
         headers, auth = parts
         if kind_of(auth) == "session":
             later = (auth or {}).get("login")
+            self._checked(later, target)
             now = {name: value for name, value in (auth or {}).items() if name != "login"}
             used = self._checked((headers, now), target)
             return (filled(headers, used), {**filled(now, used), "login": later}), _joined(bound, used)

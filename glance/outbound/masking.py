@@ -14,6 +14,8 @@ HIDDEN = "••••••••"
 # Shorter secrets would hide too much of what is not theirs.
 _LEAST_INSIDE = 8
 _LEAST_NUMBER = 4
+# Longer ones, such as keys of several lines, are not looked for in every disguise: a pattern of all of them takes seconds to make.
+_MOST_DISGUISED = 200
 
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:api_?-?key|key|token|secret|password|passwd|passphrase|pwd|pass|auth|sig|signature|sid|appid|"
@@ -24,7 +26,7 @@ _QUERY_PAIR = re.compile(r"([?&;])([^=&;#\s]{1,100})=([^&;#\s]*)")
 
 
 class Mask:
-    """Hides a set of secrets, also where they are percent-encoded, escaped for JSON or HTML, in hex, or within Base64."""
+    """Hides a set of secrets, also in other capitals, percent-encoded, escaped for JSON or HTML, in hex, or within Base64."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         given = [secret for secret in secrets if secret]
@@ -81,13 +83,33 @@ class Mask:
 def _forms(secret: str) -> set[str]:
     """The ways in which a secret may come back."""
     raw = secret.encode("utf-8", "replace")
-    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    forms = {secret, *quoted, *(_lower_escapes(one) for one in quoted)}
-    forms |= _in_json(secret) | _in_html(secret)
-    forms.add(base64.b64encode(raw).decode())
+    forms = {base64.b64encode(raw).decode()}
+    forms |= _written(secret)
     if len(raw) >= _LEAST_INSIDE:
         forms |= {raw.hex(), raw.hex().upper()}
+        if len(raw) <= _MOST_DISGUISED:
+            # names of hosts come back in small letters, and some messages shout
+            forms |= _letter_by_letter(secret) | _written(secret.lower()) | _written(secret.upper())
     return forms
+
+
+def _written(secret: str) -> set[str]:
+    """As it is, and as addresses, JSON and HTML escape what they must."""
+    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    forms = {secret, *quoted, *(_lower_escapes(one) for one in quoted)}
+    return forms | _in_json(secret) | _in_html(secret)
+
+
+def _letter_by_letter(secret: str) -> set[str]:
+    """With every letter escaped, as careful encoders do; and what was escaped for an address twice."""
+    octets = secret.encode("utf-8", "replace")
+    units = secret.encode("utf-16-be", "replace").hex()
+    forms = {quote(quote(secret, safe=""), safe="")}
+    for digits, unit in (("%02x", units), ("%02X", units.upper())):
+        forms.add("".join(f"%{digits % octet}" for octet in octets))
+        forms.add("".join(f"\\u{unit[at : at + 4]}" for at in range(0, len(unit), 4)))
+        forms.add("".join(f"&#x{digits % ord(letter)};" for letter in secret))
+    return forms | {"".join(f"&#{ord(letter)};" for letter in secret)}
 
 
 def _in_json(secret: str) -> set[str]:

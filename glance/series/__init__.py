@@ -175,7 +175,8 @@ class Series:
             return Look(None, False, "empty", None, None, nothing, f"none.{nothing}")
         tail, again_at = None, None
         if shape == "points":
-            data, version, tail = self._charts.points(self._named(known), source, str(source.get("range", "24h")), now)
+            span = str(source.get("range", "24h"))
+            data, version, tail, again_at = self._charts.points(self._named(known), source, span, now)
         elif shape == "rows":
             data, version = rows_of(self._ingest, lines)
         elif shape == "devices":
@@ -198,7 +199,7 @@ class Series:
     def points(self, widget: Widget, span: str, now: float) -> dict[str, Any]:
         """The widget's lines over another range, as the shape *points*; for the range picker."""
         known = [line for line in self._lines(widget, now) if line.is_known]
-        data, _, tail = self._charts.points(self._named(known), self.source_of(widget) or {}, span, now)
+        data, _, tail, _ = self._charts.points(self._named(known), self.source_of(widget) or {}, span, now)
         for line, newest in zip(data["series"], tail.points if tail else (), strict=False):
             if newest is not None and (not line["points"] or line["points"][-1][0] < newest[0]):
                 line["points"] = [*line["points"], list(newest)]

@@ -29,6 +29,8 @@ TIP_S = 1.0
 # Reading charts anew takes at most a tenth of the time, where one reading takes longer than a moment.
 READING_SHARE, SHORT_READ_S = 0.1, 0.003
 USES_KEPT_S = 15.0
+# What lacks samples that came late, as from a device that buffers, is read anew after so long.
+LATE_S = 2.0
 FEWEST_USES = 7
 # A sensor is known a moment before or after its first sample.
 UNKNOWN_S = 2.0
@@ -46,7 +48,8 @@ Read = tuple[Points, float | None, float | None]
 class Base:
     """Points of a chart as they were read at `made_at`; `number` tells two readings apart.
 
-    `low` and `high` are of single samples, where the points are averages; None where the line has none.
+    `low` and `high` are of single samples, where the points are averages; None where the line has none. `late` is how many samples
+    had come late by then, `again_at` when to read anew because more have since.
     """
 
     made_at: float
@@ -54,6 +57,8 @@ class Base:
     number: int
     low: float | None = None
     high: float | None = None
+    late: int = 0
+    again_at: float | None = None
 
 
 class Charts:
@@ -89,27 +94,30 @@ class Charts:
         if per:
             base = self._uses(sensor.id, per, span, now)
             data |= {"value": base.points[-1][1] or 0.0, "label": PER_WORDS[per], "trend": base.points}
-            number = base.number
+            number, again_at = base.number, base.again_at
         elif sensor.kind == "number":
             base = self._history(sensor, span, TREND_POINTS, now)
             number = base.number
             data |= _extremes(base, latest)
             newest, again_at = self._tip(sensor.id, base, latest, now)
+            again_at = _first(again_at, base.again_at)
             data["trend"] = [*base.points, list(newest)] if newest else base.points
             tip_at = newest[0] if newest else 0.0
         else:
             stretch = self._stretches(line, span, now, sensor.first_at)
+            again_at = stretch.again_at
             if stretch.points:
                 data["since"] = stretch.points[-2][0] if len(stretch.points) > 1 else stretch.points[-1][0]
         return data, f"{latest.id}.{latest.value}.{latest.text}.{number}.{tip_at}.{data.get('since', 0)}", again_at
 
     def points(
         self, lines: Sequence[Line], source: Mapping[str, Any], span: str, now: float
-    ) -> tuple[dict[str, Any], str, Tail | None]:
-        """The shape *points*, its version, and what moved since the lines were read."""
+    ) -> tuple[dict[str, Any], str, Tail | None, float | None]:
+        """The shape *points*, its version, what moved since the lines were read, and when there is more to show (None = all is)."""
         drawn: list[dict[str, Any]] = []
         version: list[str] = []
         newest: list[Point | None] = []
+        again_at: float | None = None
         began = min((line.sensor.first_at for line in lines if line.sensor is not None), default=now)
         for line in lines[:MOST_LINES]:
             sensor, latest = line.sensor, line.latest
@@ -136,11 +144,12 @@ class Charts:
             # where all are away the card says so itself
             if standing != "live" and any(other.standing and other.standing.state == "live" for other in lines):
                 one["away"] = AWAY_WORDS.get(standing, standing)
+            again_at = _first(again_at, base.again_at)
             version.append(f"{sensor.id}.{base.number}.{standing}")
             newest.append(tip)
             drawn.append(one)
         at = max((point[0] for point in newest if point), default=None)
-        return {"series": drawn}, "-".join(version), Tail(at, tuple(newest)) if any(newest) else None
+        return {"series": drawn}, "-".join(version), Tail(at, tuple(newest)) if any(newest) else None, again_at
 
     def _tip(self, series: int, base: Base, latest: Latest, now: float) -> tuple[Point | None, float | None]:
         """The newest point of a small line, and when it has to move on (None = it is the newest there is).
@@ -206,29 +215,39 @@ class Charts:
         return self._kept((sensor.id, f"w{latest.id}.{span}", 0), now, 10.0, read)
 
     def _kept(self, key: tuple[int, str, int], now: float, keep_s: float, read: Callable[[], Read]) -> Base:
-        """What was read less than `keep_s` ago, else what is read now; its number stays while the points do.
+        """What was read less than `keep_s` ago, or LATE_S where samples came late since, else what is read now; its number stays
+        while the points do.
 
         Where reading takes long, the charts of a page take turns: one may be three times as old until its turn comes.
         """
-        kept = self._bases.get(key)
+        kept, late = self._bases.get(key), self._samples.late(key[0])
         began = time.monotonic()
+        again_at = None
+        if kept is not None and kept.late != late:
+            keep_s = min(keep_s, LATE_S)
+            again_at = max(now, kept.made_at) + keep_s
         if kept is not None and 0 <= now - kept.made_at < (keep_s if began >= self._next_read_at else 3 * keep_s):
-            return kept
+            return kept if again_at is None else replace(kept, again_at=again_at)
         found = read()
         took_s = time.monotonic() - began
         self._next_read_at = began + took_s / READING_SHARE if took_s > SHORT_READ_S else 0.0
         with self._lock:
             if kept is not None and (kept.points, kept.low, kept.high) == found:
-                made = replace(kept, made_at=now)
+                made = replace(kept, made_at=now, late=late)
             else:
                 self._numbers += 1
                 points, low, high = found
-                made = Base(now, points, self._numbers, low, high)
+                made = Base(now, points, self._numbers, low, high, late)
             self._bases[key] = made
             self._bases.move_to_end(key)
             while len(self._bases) > KEPT_BASES:
                 self._bases.popitem(last=False)
         return made
+
+
+def _first(one: float | None, other: float | None) -> float | None:
+    """The earlier of two times."""
+    return min(one, other) if one is not None and other is not None else other if one is None else one
 
 
 def _per(source: Mapping[str, Any], sensor: Sensor) -> Literal["hour", "day"] | None:

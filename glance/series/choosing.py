@@ -25,12 +25,16 @@ class Item:
 
 
 def items_of(catalog: Catalog, source: Mapping[str, Any]) -> list[Item]:
-    """The sensors of a source of kind `series`, the named ones first, each once."""
-    found: dict[tuple[str, str], Item] = {}
+    """The sensors of a source of kind `series`, the named ones first, each once: also those that were merged into one."""
+    found: dict[object, Item] = {}
+
+    def add(item: Item) -> None:
+        track = catalog.find(item.device, item.sensor)
+        found.setdefault(track.sensor.id if track else (item.device, item.sensor), item)
+
     for named in source.get("series") or ():
         if isinstance(named, Mapping) and named.get("device") and named.get("sensor"):
-            key = str(named["device"]), str(named["sensor"])
-            found.setdefault(key, Item(*key, named.get("label") or None))
+            add(Item(str(named["device"]), str(named["sensor"]), named.get("label") or None))
     select = source.get("select")
     if isinstance(select, Mapping):
         chosen = selected(catalog, select)
@@ -38,7 +42,7 @@ def items_of(catalog: Catalog, source: Mapping[str, Any]) -> list[Item]:
         is_one = bool(_words(select.get("device"))) and len({sensor.device for sensor, _ in chosen}) == 1
         for sensor, device in chosen:
             label = _upper_first(sensor.title) if is_one else f"{device.title} {lower_first(sensor.title)}"
-            found.setdefault((sensor.device, sensor.sensor), Item(sensor.device, sensor.sensor, label))
+            add(Item(sensor.device, sensor.sensor, label))
     return list(found.values())
 
 

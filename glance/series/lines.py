@@ -82,4 +82,6 @@ def away(state: State, standing: Standing | None) -> Away | None:
     """How the device of a card that is offline is away."""
     if state != "offline" or standing is None:
         return None
+    if standing.by_broker:
+        return "broker"
     return "asleep" if standing.state == "asleep" else "removed" if standing.state == "removed" else "offline"

@@ -47,15 +47,17 @@ def _of_named(ingest: Ingest, line: Line, broker_fault: BrokerFault) -> str:
         return f"The device {device.title} was forgotten. Bring it back on the devices page."
     if device is not None and device.ignored:
         return f"The device {device.title} is ignored, so nothing it sends is read. Change that on its page."
-    what = _what_is_missing(line, device)
+    what = _what_is_missing(ingest, line, device)
     fault = broker_fault(line.device)
     return f"{NO_BROKER} {fault} {what}" if fault is not None else what
 
 
-def _what_is_missing(line: Line, device: Device | None) -> str:
+def _what_is_missing(ingest: Ingest, line: Line, device: Device | None) -> str:
     if device is None:
         return f"Nothing was ever heard of the device {line.device}."
     if line.sensor is None:
+        if any(each.sensor == line.name for each in ingest.devices.forgotten_sensors(device.id)):
+            return f"The sensor {line.name} of {device.title} was forgotten. Bring it back on the page of the device."
         return f"The device {device.title} has never sent a sensor named {line.name}."
     hidden = " It is hidden, too." if line.sensor.hidden or device.hidden else ""
     return f"{line.label} was announced, but it has not sent a value yet.{hidden}"

@@ -34,6 +34,8 @@ JOINED: dict[str, tuple[str, ...]] = {
     "chart.js": ("vendor/uPlot.iife.min.js", "js/chart.js"),
     "chart.css": ("vendor/uPlot.min.css", "css/chart.css"),
 }
+# One spelling for each file: what is kept under a name is kept for ever, so no name may have a second one ("js/./app.js").
+_NAME = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 _HASHED = re.compile(r"^(?P<stem>[\w./-]+?)\.(?P<hash>[0-9a-f]{10})\.(?P<ext>\w+)$")
 # Scripts are modules loaded with `async`, so that nothing waits for them; ours begin once the page is whole.
 _WAIT = b"""if (document.readyState === "loading") {
@@ -100,6 +102,8 @@ class Assets:
 
     def _parts(self, name: str) -> list[Path]:
         """The files behind a name; nothing outside the folder, nothing hidden."""
+        if not _NAME.fullmatch(name):
+            return []
         wanted = JOINED.get(name, (name,))
         found = []
         for part in wanted:

@@ -35,7 +35,11 @@ class Layouts:
     def keep(self, widgets: Sequence[Widget], used: Sequence[Definition]) -> str:
         """Write the stylesheet of a layout, with the styles of the definitions in use; returns its hash."""
         text = "\n".join(
-            [layout_css(widgets), *(_style(definition, widgets) for definition in used if definition.style)]
+            [
+                layout_css(widgets),
+                # Those that are not trusted are held in their cards also where they bring none: a class of the page can lift, too.
+                *(_style(one, widgets) for one in used if one.style or not one.trusted),
+            ]
         )
         body = text.encode()
         digest = hashlib.blake2s(body, digest_size=5).hexdigest()
@@ -96,7 +100,7 @@ def _confined(name: str, style: str, ids: tuple[str, ...]) -> str:
     fault = styles.fault(style)
     if fault:
         log.warning("The style of the custom widget “%s” is left out: %s.", name, fault)
-        return ""
+        return styles.confined("", ids)
     return styles.confined(style, ids)
 
 

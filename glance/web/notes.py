@@ -14,6 +14,7 @@ from glance.model import Away, Failure, View, Widget
 # how a device is away -> the word and sign of its cards
 AWAY: Mapping[Away, tuple[str, str]] = {
     "offline": ("Offline", "plug-off"),
+    "broker": ("Offline", "plug-off"),
     "asleep": ("Asleep", "moon"),
     "removed": ("Withdrawn", "off"),
 }
@@ -94,6 +95,9 @@ def note(view: View, has_body: bool) -> Note | None:
         known = view.at is not None
         text = "The device sleeps; this value came at" if known else "The device sleeps between two readings."
         return Note("off", "moon", text, since=view.at)
+    if view.away == "broker":
+        # the page's head says more, once for all cards
+        return Note("off", "plug-off", "Broker away.")
     if view.sentence and view.state in ("stale", "offline"):
         return Note(
             "off" if view.state == "offline" else "warn",

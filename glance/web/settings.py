@@ -76,7 +76,7 @@ def about() -> str:
         database_mb=runtime.db.size_bytes() / 1e6,
         dashboards=runtime.dashboards.all(),
         widget_count=len(widgets),
-        failing=sources[:MOST_SOURCES],
+        troubled=sources[:MOST_SOURCES],
         failing_count=len(sources),
         broken=runtime.definitions.broken(),
         definition_count=len(runtime.definitions.all()),

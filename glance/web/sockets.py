@@ -125,6 +125,9 @@ class Talk:
     def run(self, still_holds: Callable[[], bool], why_over: str) -> None:
         """Hear what the page has, then send whatever differs, until the hub closes, the page leaves, or may stay no more (`why_over`)."""
         self._hear()
+        if not still_holds():  # whoever says nothing for a while gets nothing that was taken back meanwhile
+            self._ws.close(REVOKED, why_over)
+            return
         self._look()
         self._ws.send(BEAT)
         later: set[str] = set()

@@ -44,7 +44,9 @@ def widget_socket(ws: Server, widget_id: str) -> None:
     if raw is not None and not (raw.isascii() and raw.isdigit() and len(raw) < 19):
         ws.close(REFUSED, "since must be the id of a sample.")
         return
-    follower = Follower(ws, rt.ingest.committed_id if raw is None else int(raw))
+    # an id that was never given, as after going back to an older copy of the data, means: from now on
+    upto = rt.ingest.committed_id
+    follower = Follower(ws, upto if raw is None else min(int(raw), upto))
     ws.event.on_set = lambda: None if ws.connected else follower.wake.set()
     try:
         with groups.joined(rt, widget_id, follower) as group:

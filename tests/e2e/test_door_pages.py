@@ -79,11 +79,13 @@ def test_a_wrong_password_is_said_and_the_field_can_be_shown(closed: Site, look:
 
 def test_the_bar_tells_how_hard_a_password_is_to_guess(closed: Site, look: Callable[..., Look]) -> None:
     there = look().open(closed.address + "/setup")
-    lit = []
+    lit, told = [], []
     for password in ("", "short", "aaaaaaaaaaaaaaaa", "ten-letters", PASSWORD, "three quiet fans and a lamp"):
         there.page.fill("#password", password)
         lit.append(there.page.locator(".strength .on").count())
+        told.append(there.page.inner_text("#password-h").partition(" ")[0])
     assert lit == [0, 1, 1, 2, 3, 4]
+    assert told == ["At", "Weak.", "Weak.", "Fair.", "Good.", "Strong."]
 
 
 class Stranger(BaseHTTPRequestHandler):

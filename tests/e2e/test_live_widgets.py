@@ -79,16 +79,17 @@ def test_what_a_device_publishes_is_seen_in_every_kind_of_card(home: Home, look:
     gauge = home.follow("gauge", "Dial", TEMPERATURE)
     chart = home.follow("line-chart", "Course", TEMPERATURE)
     table = home.follow("table", "Table", TEMPERATURE)
+    rows = home.follow("list", "List", TEMPERATURE)
     window = home.follow("timeline", "Window", {"device": "greenhouse", "sensor": "mode", "label": "Mode"})
-    everything = (stat, gauge, chart, table, window)
+    everything = (stat, gauge, chart, table, rows, window)
     page = look().open(f"{home.site.address}/d/home").connected()
     shows(page, stat, "Nothing was ever heard of the device greenhouse")
     home.send(temperature=21.4, mode="heat")
-    for widget in everything[:4]:
+    for widget in everything[:5]:
         shows(page, widget, "21.4")
     shows(page, window, "heat")
     home.send(temperature=23.9, mode="eco")
-    for widget in everything[:4]:
+    for widget in everything[:5]:
         shows(page, widget, "23.9")
     shows(page, window, "eco")
     for widget in everything:
@@ -96,22 +97,35 @@ def test_what_a_device_publishes_is_seen_in_every_kind_of_card(home: Home, look:
     assert page.run("document.querySelectorAll('.plot canvas').length") == 1
 
 
+# Whether something in the drawing of a chart has a colour, which grey lines do not.
+COLOURED = """id => {
+  const canvas = document.querySelector(`#w-${id} canvas`);
+  const dots = canvas?.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+  for (let i = 0; i < dots.length; i += 4) {
+    const [red, green, blue, cover] = dots.slice(i, i + 4);
+    if (cover > 200 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) return true;
+  }
+  return false;
+}"""
+
+
 def test_a_dead_broker_is_shown_within_two_seconds_and_so_is_its_return(home: Home, look: Callable[..., Look]) -> None:
     stat = home.follow("stat", "Now", TEMPERATURE)
+    chart = home.follow("line-chart", "Course", TEMPERATURE)
     batteries = home.add("batteries", "Batteries")
+    home.send(temperature=20.4)
     home.send(temperature=21.4, battery=9)
     page = look().open(f"{home.site.address}/d/home").connected()
     stands(page, stat, "live", 10)
+    page.until(COLOURED, chart)
     began = time.monotonic()
     home.mosquitto.stop(kill=True)
     stands(page, stat, "offline", 10)
     stands(page, batteries, "offline", 10)
     assert time.monotonic() - began < 25
     shows(page, stat, "21.4")
-    page.until(
-        "id => document.getElementById('w-' + id).querySelector('.w-note')?.textContent.toLowerCase().includes('broker')",
-        stat,
-    )
+    page.until("id => document.getElementById('w-' + id).querySelector('.w-note')?.textContent === 'Broker away.'", stat)
+    page.until(f"id => !({COLOURED})(id)", chart)
     page.until("document.querySelector('[data-conn-text]').textContent === 'Broker away'")
     home.mosquitto.start()
     until(home.connected, 30)
@@ -141,6 +155,25 @@ def test_after_a_restart_the_history_is_there_and_live_again(home: Home, look: C
     home.send(temperature=24.5)
     shows(page, chart, "24.5")
     shows(again, chart, "24.5")
+
+
+def test_the_chart_of_a_forgotten_sensor_goes_and_returns_with_it(home: Home, look: Callable[..., Look]) -> None:
+    chart = home.follow("line-chart", "Course", TEMPERATURE)
+    home.send(temperature=21.4)
+    home.send(temperature=23.9, humidity=50)
+    page = look().open(f"{home.site.address}/d/home").connected()
+    page.until("document.querySelectorAll('.plot canvas').length === 1")
+    runtime = home.site.runtime
+    runtime.devices.forget_sensor("greenhouse", "temperature")
+    runtime.series.changed()
+    shows(page, chart, "was forgotten")
+    assert page.run("document.querySelectorAll('canvas, [data-plot]').length") == 0
+    page.until("id => document.querySelector(`#w-${id} .acts a`) !== null", chart)
+    runtime.devices.restore_sensor("greenhouse", "temperature")
+    runtime.series.changed()
+    page.until("document.querySelectorAll('.plot canvas').length === 1")
+    home.send(temperature=24.5)
+    shows(page, chart, "24.5")
 
 
 TIP = "id => document.querySelector('#w-' + id + ' .tip').innerText.replaceAll('\\n', ' ')"

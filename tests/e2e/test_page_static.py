@@ -129,6 +129,14 @@ def test_a_settings_page_shows_its_section_whatever_the_address_points_at(
     assert "Write-only" in page.run("document.querySelector('main').innerText")
 
 
+def test_on_a_phone_the_chosen_section_of_the_settings_is_in_sight(site: Site, look: Callable[..., Look]) -> None:
+    page = look(viewport={"width": 390, "height": 844})
+    right = "document.querySelector('.setnav [aria-current]').getBoundingClientRect().right"
+    for section in ("about", "security"):
+        page.open(f"{site.address}/settings/{section}")
+        page.until(f"document.readyState === 'complete' && {right} > 60 && {right} <= innerWidth")
+
+
 def test_why_this_value_opens_over_the_page(site: Site, look: Callable[..., Look]) -> None:
     widget = site.tallies(1)[0]
     page = look().open(f"{site.address}/d/home").connected()

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 15
 GOODBYE_S = 0.5
 BURST, BURSTS = 256, 16
-OWN = (STATUS, REFRESH)
+OWN = (STATUS, REFRESH.rstrip("/"))
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -182,7 +182,7 @@ class Connection:
         try:
             self._party.traffic.hit(self._party.clock())
             topic = message.topic
-            if topic.startswith(OWN):
+            if topic in OWN or topic.startswith(REFRESH):
                 self._take_own(client, topic, message)
                 return
             self._party.receiver.message(

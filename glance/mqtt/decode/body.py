@@ -38,7 +38,7 @@ def read(payload: bytes) -> Body:
     except UnicodeDecodeError:
         return Body("binary", "", size)
     text = text.strip().strip(BYTE_ORDER_MARK)
-    if not text or text == "\x00":
+    if not text.strip("\x00 "):
         return Body("empty", "", size)
     if "\x00" in text:
         # Some C programs send the terminating zero of their buffer.

@@ -15,8 +15,13 @@ ENUM_NAMES = (
     "sensitivity", "schedule_type", "hvac_action", "fan_speed",
 )  # fmt: skip
 
+# Which of several channels of a device: power_on_behavior_left.
+ENDPOINT = re.compile(r"_(?:left|right|center|top|bottom|l?[0-9])\Z")
+
 # A moment or an address is no state.
-NO_WORD = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+NO_WORD = re.compile(
+    r"(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}),?[T ][0-9]{1,2}:[0-9]{2}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
+)
 
 
 def value_of(
@@ -91,7 +96,7 @@ def _holds_words(sensor: str, series: Series | None) -> bool:
     """Whether on/off is a word among others in this series: decided by the series, not by one message."""
     if series is not None and series.words != set():
         return True
-    return sensor.lower().endswith(ENUM_NAMES)
+    return ENDPOINT.sub("", sensor.lower()).endswith(ENUM_NAMES)
 
 
 def _shown(text: str, *, declared: bool) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
 
-from glance.mqtt.decode import emsesp, ha_states, homeassistant, homie, tasmota_discovery, topics, victron
+from glance.mqtt.decode import emsesp, ha_states, homeassistant, homie, shelly, tasmota_discovery, topics, victron
 from glance.mqtt.decode.body import LARGEST_BYTES, Body
 from glance.mqtt.decode.body import read as read_body
 from glance.mqtt.decode.draft import Draft, Message
@@ -121,7 +121,7 @@ class Decoder:
     def _declared(self, topic: str) -> Reader | None:
         """The reader of a topic that a discovery declaration names."""
         memory = self._memory
-        rules, watches = memory.of("ha topics").get(topic), memory.of("ha availability").get(topic)
+        rules, watches = ha_states.rules_for(memory, topic), memory.of("ha availability").get(topic)
         if not rules and not watches and topic in memory.of("ha quiet"):
             levels = topic.split("/")
             return None if ecosystem(levels, memory) else ha_states.read_quiet
@@ -154,6 +154,9 @@ class Decoder:
         draft = Draft(self._memory, Message(topic, levels, body, True, 0.0))
         draft.dry = []
         (reader or anybody(levels))(draft)
+        if grammar and draft.ecosystem == shelly.GEN1 and not draft.dry and levels[-1] == "info":
+            # A document that Shelly's grammar leaves alone; what a declaration names in it (a valve's temperature) is read.
+            return None, []
         return (draft.ecosystem or "known") if reader else None, draft.dry
 
     # -- keeping -------------------------------------------------------------------------------------------------

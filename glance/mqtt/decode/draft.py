@@ -10,7 +10,7 @@ from glance.mqtt.decode import times, units
 from glance.mqtt.decode.body import Body
 from glance.mqtt.decode.convert import value_of, word_kind
 from glance.mqtt.decode.keys import clean, role, time_rank
-from glance.mqtt.decode.known import meaning
+from glance.mqtt.decode.known import described
 from glance.mqtt.decode.memory import SERIES_PER_DEVICE, SERIES_PER_KNOWN_DEVICE, Memory, Series
 from glance.mqtt.decode.values import with_point
 from glance.mqtt.decode.verdicts import CLOCK_OFF, summary
@@ -186,21 +186,9 @@ class Draft:
         """A series that was never seen: count it and say what its name means."""
         series = self.memory.series[key] = Series(topic=self.message.topic)
         self.memory.known(key[0]).sensors += 1
-        known = meaning(key[1], units.normal(unit))
-        if known.state_class is not None and kind != "number":
-            # "POWER" that is ON is no power.
-            return series
-        if any(known):
-            self.sensors.append(
-                SensorInfo(
-                    key[0],
-                    key[1],
-                    device_class=known.device_class,
-                    state_class=known.state_class,
-                    hidden=known.hidden,
-                    value_labels=known.labels if kind == "boolean" or kind is None else (),
-                )
-            )
+        known = described(*key, units.normal(unit), kind)
+        if known is not None:
+            self.sensors.append(known)
         return series
 
     # -- declarations --------------------------------------------------------------------------------------------

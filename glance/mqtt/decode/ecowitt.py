@@ -16,19 +16,19 @@ from glance.mqtt.decode.topics import device_of, label_of
 ECOSYSTEM = "ecowitt"
 LONGEST_FORM, MOST_FIELDS = 16_384, 400
 SKIP = frozenset(
-    "PASSKEY stationtype dateutc freq model ID PASSWORD action softwaretype interval lightning_time ws90_ver".split()
+    "PASSKEY stationtype dateutc freq model ID PASSWORD action softwaretype realtime rtfreq interval lightning_time ws90_ver".split()
 )
 # The first pattern that fits names the unit; battery scales differ per sensor, only the known voltages are named.
 UNITS = tuple(
     (re.compile(pattern), unit)
     for pattern, unit in (
         (r"temp[0-9]*f\Z|tempinf\Z|tf_ch|tf_co2\Z|temp[a-z0-9_]*f\Z|feelslikef\Z|dewptf\Z|windchillf\Z", "°F"),
-        (r"temp[a-z0-9_]*c\Z|tc_", "°C"),
+        (r"w?bgt\Z", "°F"), (r"temp[a-z0-9_]*c\Z|tc_", "°C"),
         (r"humi|soilmoisture|leafwetness", "%"),
         (r"barom.*in\Z", "inHg"), (r"barom.*hpa\Z", "hPa"),
-        (r"rainratein\Z|rrain_piezo\Z|rainratein", "in/h"), (r"rain.*in\Z|rain_piezo\Z", "in"), (r"rainratemm", "mm/h"), (r"rain.*mm\Z", "mm"),
-        (r"mph\Z|maxdailygust\Z", "mph"), (r"kmh\Z", "km/h"), (r"ms\Z", "m/s"), (r"winddir", "°"), (r"solarradiation\Z", "W/m²"),
-        (r"pm[0-9]", "µg/m³"), (r"co2(?!_batt)", "ppm"), (r"lightning\Z", "km"), (r"vpd\Z", "inHg"), (r"runtime\Z", "s"), (r"heap\Z", "B"),
+        (r"rainratein\Z|rrain_piezo\Z|rainratein", "in/h"), (r"rain.*in\Z|[^s]rain_piezo\Z", "in"), (r"rainratemm", "mm/h"), (r"rain.*mm\Z", "mm"),
+        (r"mph(?:_|\Z)|maxdailygust\Z", "mph"), (r"kmh\Z", "km/h"), (r"ms\Z", "m/s"), (r"winddir", "°"), (r"solarradiation\Z", "W/m²"),
+        (r"pm[0-9](?!.*batt)", "µg/m³"), (r"co2(?!_batt)", "ppm"), (r"lightning\Z", "km"), (r"vpd\Z", "inHg"), (r"runtime\Z", "s"), (r"heap\Z", "B"),
         (r"(?:wh40|wh68|wh80|wh85|wh90|ws90cap_)(?:batt|volt)\Z|(?:soil|tf_|leaf_)batt[0-9]*\Z|soilad", "V"), (r"depth_|thi_", "mm"),
     )
 )  # fmt: skip
@@ -36,7 +36,9 @@ UNITS = tuple(
 
 def looks_like(fields: Mapping[str, Any]) -> bool:
     """Whether an object is a report of such a gateway."""
-    return "dateutc" in fields and ("PASSKEY" in fields or "stationtype" in fields or "baromabsin" in fields)
+    return "dateutc" in fields and (
+        "PASSKEY" in fields or "stationtype" in fields or "softwaretype" in fields or "baromabsin" in fields
+    )
 
 
 def form_in(body: str) -> dict[str, str] | None:

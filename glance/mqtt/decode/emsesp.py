@@ -24,11 +24,14 @@ def read(draft: Draft, gateway: str, rest: list[str]) -> None:
     """A message of the gateway: one JSON per appliance, or one topic per value."""
     draft.ecosystem = ECOSYSTEM
     value: Any = draft.message.body.value
-    if rest == ["status"]:
+    if rest in (["status"], ["start"]):
         state = presence(str(value))
         if state:
             draft.alive(gateway, state, bridge=True)
             draft.alive(draft.device(gateway, name="EMS-ESP"), state)
+        return
+    if type(value) is dict and "cmd" in value:
+        draft.says("command", "A command to an appliance, not a reading of it.")
         return
     if rest[0] in ("info", "system", "response", "ems_data"):
         draft.says("meta", "The gateway about itself: no reading.")
@@ -41,7 +44,7 @@ def read(draft: Draft, gateway: str, rest: list[str]) -> None:
         draft.device(device, name=f"EMS-ESP {name}".strip(), via=gateway, bridge=gateway)
     if whole:
         leaves(draft, device, value, _unit)
-    elif len(rest) > 1:
+    elif len(rest) > 1 or rest[0].endswith("_active"):
         draft.reading(device, clean(rest[-1]), value, UNITS.get(rest[-1]))
 
 

@@ -11,10 +11,10 @@ from glance.mqtt.readings import SensorKind
 
 ECOSYSTEM = "evcc"
 UNITS = (
-    (re.compile(r"[pP]ower\Z"), "W"), (re.compile(r"[sS]oc\Z"), "%"), (re.compile(r"chargedEnergy\Z|sessionEnergy\Z|chargeRemainingEnergy\Z"), "Wh"),
-    (re.compile(r"[eE]nergy\Z|capacity\Z|chargeTotalImport\Z"), "kWh"), (re.compile(r"[cC]urrents?(?:/[0-9])?\Z|[cC]urrentL[1-3]\Z"), "A"),
-    (re.compile(r"[vV]oltages?(?:/[0-9])?\Z"), "V"), (re.compile(r"(?:Duration|Remaining)\Z"), "s"), (re.compile(r"(?:Range|Odometer)\Z"), "km"),
-    (re.compile(r"greenShare\w*\Z|solarPercentage\Z"), None),
+    (re.compile(r"[pP]ower\Z|Threshold\Z"), "W"), (re.compile(r"[sS]oc\Z"), "%"), (re.compile(r"chargedEnergy\Z|sessionEnergy\Z|chargeRemainingEnergy\Z"), "Wh"),
+    (re.compile(r"[eE]nergy\Z|[cC]apacity\Z|chargeTotalImport\Z"), "kWh"), (re.compile(r"[cC]urrents?(?:/l?[0-9])?\Z|[cC]urrentL[1-3]\Z"), "A"),
+    (re.compile(r"[vV]oltages?(?:/l?[0-9])?\Z"), "V"), (re.compile(r"(?:Duration|Remaining|Delay)\Z"), "s"), (re.compile(r"(?:Range|Odometer)\Z"), "km"),
+    (re.compile(r"greenShare\w*\Z"), None), (re.compile(r"[sS]olarPercentage\Z"), "%"),
 )  # fmt: skip
 META = frozenset(
     "version updated siteTitle title vehicleName vehicleTitle vehicleIcon vehicleIdentity icon currency".split()

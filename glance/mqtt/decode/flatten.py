@@ -17,7 +17,7 @@ VALUE_KEYS = ("value", "val", "reading")
 # An object of these keys only is one value with what belongs to it.
 BESIDE_A_VALUE = frozenset(
     "value val reading unit units uom unit_of_measurement ts timestamp time lc ack quality q status name label title id "
-    "precision decimals min max readonly type datatype lastUpdate last_update date".split()
+    "precision decimals min max readonly type datatype lastUpdate last_update date from user".split()
 )
 
 # The same in short: value, time, state or quality, unit (VEAP, CCU-Jack).

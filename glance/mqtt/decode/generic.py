@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from glance.mqtt.decode import lorawan, rtl433, senml, units, zigbee_units
+from glance.mqtt.decode import lorawan, rtl433, senml, shelly, units, zigbee_units
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import VALUE_KEYS, guessed, leaves, pair, unit_in
 from glance.mqtt.decode.keys import clean
@@ -14,11 +14,11 @@ from glance.mqtt.decode.topics import device_of, split
 
 DEVICE_KEYS = (
     "device_id", "deviceId", "deviceID", "DeviceId", "deviceid", "node_id", "nodeId", "nodeid", "sensor_id", "sensorId",
-    "station_id", "esp8266id", "id", "ID", "Id", "gateway_id", "gatewayId", "from", "device", "node", "dev",
+    "dev_id", "devId", "client_id", "clientId", "station_id", "node-id", "device-id", "sensor-id", "device_uuid", "esp8266id", "id", "ID", "Id", "gateway_id", "gatewayId", "from", "device", "node", "dev",
 )  # fmt: skip
 TYPE_KEYS = (
     "sensor_type", "sensorType", "value_type", "type", "sensor", "measurement", "metric", "quantity", "sensorName", "sensor_name",
-    "parameter", "variable", "field", "property", "kind", "name",
+    "parameter", "variable", "field", "property", "kind", "name", "key",
 )  # fmt: skip
 ROW_KEYS = (
     "sensordatavalues",
@@ -35,12 +35,26 @@ ROW_KEYS = (
 ROW_DEVICE_KEYS = ("sensor", "sensor_code", "sensor_id", "sensorId", "code", "device_id", "node_id", "id", "name")
 WRAPPING, NAMING, VALUED = frozenset(ROW_KEYS), frozenset(DEVICE_KEYS), frozenset(VALUE_KEYS)
 MOST_ROWS = 200
+DECLARED_KEYS = frozenset(("state_topic", "stat_t", "cmps"))
+DECLARING_KEYS = frozenset(("dev", "device", "unique_id", "uniq_id"))
+# Last levels on which a device answers what it was told.
+ANSWERS = frozenset(("ack", "acks", "response", "reply"))
+# Topics on which a publisher tells how it is set up, or answers somebody.
+ABOUT_ITSELF = frozenset(
+    "config configuration settings announce announcement discovery schema manifest log logs ack response reply".split()
+)
 LOG_KEYS = frozenset(("message", "msg", "log"))
 
 
 def read_json(draft: Draft, levels: list[str], value: Any) -> None:
     """A JSON value on a topic of an unknown publisher."""
-    if type(value) is dict:
+    if levels[-1].lower() in ANSWERS and len(levels) > 1:
+        draft.says("meta", "An answer to a command, not a reading.")
+        return
+    if type(value) is dict and levels[-1].lower() in ABOUT_ITSELF:
+        draft.ecosystem = "json"
+        draft.says("meta", f"“{levels[-1]}”: how the sender is set up, or an answer of it; no reading.")
+    elif type(value) is dict:
         draft.ecosystem = "json"
         _object(draft, levels, value)
     elif type(value) is list:
@@ -51,8 +65,26 @@ def read_json(draft: Draft, levels: list[str], value: Any) -> None:
 
 
 def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
-    if liveness(draft, levels, fields.get("state")) or not fields:
+    if not fields:
         return
+    # A state, or all that is said: {"server": "online"}; or what stands beside figures: {"status": "online", "rssi": -60}.
+    told = "state" if "state" in fields or len(fields) > 1 else next(iter(fields))
+    if told not in fields and "status" in fields:
+        told = "status"
+    if not liveness(draft, levels, fields.get(told)):
+        _values(draft, levels, fields)
+        return
+    beside = {key: raw for key, raw in fields.items() if key != told}
+    verdict, sentence = draft.verdict, draft.sentence
+    if any(type(raw) is int or type(raw) is float for raw in beside.values()):
+        draft.verdict = None
+        _values(draft, levels[:-1], beside)
+    if verdict is not None and not draft.readings:
+        draft.says(verdict, sentence)
+
+
+def _values(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
+    """What an object holds that says something else than whether somebody is there."""
     why = _not_a_reading(fields)
     if why:
         if "RF" in why and type(fields["value"]) in (int, str):
@@ -64,6 +96,9 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
         return
     if lorawan.looks_like(fields):
         lorawan.read(draft, lorawan.device_in(fields), "up")
+        return
+    if "BTHome_version" in fields and "address" in fields:
+        shelly.heard(draft, "", fields)
         return
     draft.time_in(fields)
     wrapped = not WRAPPING.isdisjoint(fields)
@@ -89,6 +124,9 @@ def _object(draft: Draft, levels: list[str], fields: dict[str, Any]) -> None:
     device = _device(draft, levels, fields)
     # What stands beside an event belongs to it: {"event": "up", "val": 1}.
     skip = OWN_KEYS | frozenset(VALUE_KEYS) if type(fields.get("event")) is str else OWN_KEYS
+    if type(fields.get("_event")) is str:
+        # OctoPrint: the whole message is the event.
+        fields = {"_event": fields["_event"]}
     if not SENSOR_NAMES.isdisjoint(fields) and any(type(fields.get(key)) is str for key in SENSOR_NAMES):
         skip |= SENSOR_NAMES
     unit_of = zigbee_units.unit_of if "linkquality" in fields else guessed
@@ -136,8 +174,12 @@ def _not_a_reading(fields: Mapping[str, Any]) -> str | None:
         return "A remote procedure call, not a reading."
     if "result" in fields and "id" in fields and ("src" in fields or "jsonrpc" in fields):
         return "A reply to a remote procedure call, not a reading."
+    if "fw_id" in fields and "gen" in fields and "mac" in fields:
+        return "A Shelly about itself, not a reading."
     if "protocol" in fields and "value" in fields and ("length" in fields or "bits" in fields or "delay" in fields):
         return "An RF or infrared code: something that happened, not a reading."
+    if not DECLARED_KEYS.isdisjoint(fields) and not DECLARING_KEYS.isdisjoint(fields):
+        return "A declaration in Home Assistant's language, on a topic where nobody looks for one."
     if not LOG_KEYS.isdisjoint(fields) and ("level" in fields or "severity" in fields or "type" in fields):
         return "A log line, not a reading."
     return None
@@ -154,7 +196,7 @@ def _list(draft: Draft, levels: list[str], rows: list[Any]) -> None:
     if 0 < len(rows) <= 8 and all(type(x) is int or type(x) is float for x in rows):
         introduce(draft, device, {})
         for place, value in enumerate(rows):
-            draft.reading(device, f"{sensor}.{place}", value, units.guess(sensor, value))
+            draft.reading(device, f"{sensor}.{place}" if len(rows) > 1 else sensor, value, units.guess(sensor, value))
         return
     draft.says("ignored", "A list of values without names cannot be told apart.")
 
@@ -217,7 +259,8 @@ def _id(fields: Mapping[str, Any], levels: list[str], apart: str | None = None) 
         return None
     for key in DEVICE_KEYS:
         own = fields.get(key)
-        if own is None or own == apart or own == "":
+        if own is None or own == apart or own == "" or (key == "from" and str(own).startswith("system.")):
+            # "system.adapter.hm-rpc.0" is the part of ioBroker that set a state, no device.
             continue
         if type(own) is str and len(own) <= 64:
             own = clean(own)

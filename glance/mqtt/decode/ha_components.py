@@ -164,10 +164,14 @@ def _main(path: str) -> Whole:
 
 
 def quiet(component: str, config: Mapping[str, Any]) -> Iterator[str]:
-    """Topics of an entity that hold no state: attributes, pictures, tags, commands."""
+    """Topics of an entity that hold no state to draw: attributes, pictures, tags, commands, moments."""
     for key, topic in config.items():
         if type(topic) is str and topic and (key.endswith("command_topic") or key in QUIET_KEYS):
             yield topic
+    topic = config.get("state_topic")
+    if component == "sensor" and str(config.get("device_class")) in TIMES and type(topic) is str and topic:
+        # A moment is no value to draw, whatever a reader without the declaration would make of it.
+        yield topic
     topic = config.get("topic")
     if type(topic) is str and topic and component in IGNORED and component != TRIGGER:
         yield topic

@@ -7,10 +7,11 @@ from typing import Any
 
 from glance.mqtt.decode.draft import UNDECLARED, Draft
 from glance.mqtt.decode.ha_components import Source
-from glance.mqtt.decode.ha_entities import PREFIX
+from glance.mqtt.decode.ha_entities import PREFIX, Config
 from glance.mqtt.decode.memory import MOST_SERIES, Memory
-from glance.mqtt.decode.templates import Template
+from glance.mqtt.decode.templates import Missing, Template
 from glance.mqtt.decode.topics import device_of, split
+from glance.mqtt.decode.values import number
 from glance.mqtt.readings import Removed, Renamed
 
 # (topic, JSON path as nested value) -> (the ecosystem with a grammar of its own that reads it, the series it finds)
@@ -73,6 +74,22 @@ def example(source: Source, template: Template) -> Any:
             else value
         )
     return value
+
+
+def converted(config: Config, source: Source, template: Template, probe: Probe) -> tuple[str, str] | None:
+    """The series of a plain value that a grammar reads as it is sent and that the declaration makes another of: watt-minutes, Wh."""
+    if config.component != "sensor" or "unit_of_measurement" not in config.fields or source.path is not None:
+        return None
+    if template.plain or not template.understood or template.path is not None:
+        return None
+    try:
+        # A template that asks for a key of an object says the same of every plain value, or nothing.
+        if number(template.render("2", 2)) in (None, number(template.render("3", 3))):
+            return None
+    except (Missing, ValueError):
+        return None
+    found = probe(source.topic, example(source, template), True)[1]
+    return found[0] if len(found) == 1 else None
 
 
 def take_over(draft: Draft, source: Source, template: Template, device: str, sensor: str, probe: Probe) -> None:

@@ -6,17 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from glance.mqtt.decode.body import Body, compact
+from glance.mqtt.decode.body import read as read_body
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.ha_components import Whole
 from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.templates import Missing, Template, compiled, text_of
-from glance.mqtt.decode.topics import is_command
+from glance.mqtt.decode.topics import fits, is_command
 from glance.mqtt.decode.values import number, number_in
 from glance.mqtt.readings import SensorKind
 
 ECOSYSTEM = "home-assistant"
 MOST_DEVICES_OF_A_TOPIC = 400
+# Declarations whose state topic has wildcards: each is compared with every new topic.
+MOST_FILTERS = 256
 
 
 class Rule(NamedTuple):
@@ -53,6 +56,20 @@ def rules_of(memory: Memory, topic: str) -> list[Rule]:
     found: list[Rule] | None = topics.get(topic)
     if found is None:
         found = topics[topic] = []
+        if "+" in topic or "#" in topic:
+            memory.of("ha filters", MOST_FILTERS)[topic] = topic.split("/")
+    return found
+
+
+def rules_for(memory: Memory, topic: str) -> list[Rule]:
+    """The rules by which a topic is read: those of its own name, and of filters that it fits (`gateways/+/plant`)."""
+    found: list[Rule] = memory.of("ha topics").get(topic) or []
+    filters = memory.of("ha filters", MOST_FILTERS)
+    if filters:
+        levels = topic.split("/")
+        for name, wanted in filters.items():
+            if fits(levels, wanted):
+                found = found + memory.of("ha topics").get(name, [])
     return found
 
 
@@ -214,11 +231,20 @@ def _value(rule: Rule, text: str, json: Any) -> Any:
         return None if rule.template.path == () and type(json) in (dict, list) else value
     if rule.template.path == () and rule.template.understood and type(json) is dict:
         value = json
+    elif type(value) is str and value.lstrip().startswith("{"):
+        # The template writes the object itself: {"event_type": "{{ value }}"}.
+        value = _object_in(value)
     if type(value) is dict:
         return value.get(rule.path)
     if rule.whole == "none" or (rule.whole != "any" and (number(value) is not None) != (rule.whole == "number")):
         return None
     return value
+
+
+def _object_in(text: str) -> Any:
+    """The JSON object that a text is; the text where it is none."""
+    body = read_body(text.encode())
+    return body.value if body.form == "json" and type(body.value) is dict else text
 
 
 def read_availability(draft: Draft, watches: list[Watch]) -> bool:

@@ -17,7 +17,7 @@ from glance.mqtt.decode.abbreviations import expanded
 from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.ha_components import IGNORED, TRIGGER, Source, quiet, sources, truth
-from glance.mqtt.decode.ha_early import Probe, declares, example, take_back, take_over
+from glance.mqtt.decode.ha_early import Probe, converted, declares, example, take_back, take_over
 from glance.mqtt.decode.ha_entities import (
     PREFIX,
     Config,
@@ -135,6 +135,7 @@ def _entity(draft: Draft, config: Config, probe: Probe) -> Iterator[tuple[str, s
     device = config.device
     if native:
         known = [series for _, _, series in bound if series]
+        known += [found for source, template, _ in bound if (found := converted(config, source, template, probe))]
         if not known:
             # A bridge about itself, a firmware update: nothing of it is drawn, so no device either.
             return
@@ -147,7 +148,7 @@ def _entity(draft: Draft, config: Config, probe: Probe) -> Iterator[tuple[str, s
             # The grammar's own declaration (a unit of Zigbee2MQTT's exposes) is as good; the name comes from here.
             _declare(draft, config, source, series[0], series[1], native=True)
             yield series
-        elif not native:
+        elif not native or converted(config, source, template, probe):
             yield _own_sensor(draft, config, source, template, device, probe)
 
 

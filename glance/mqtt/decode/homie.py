@@ -13,7 +13,7 @@ from typing import Any
 from glance.mqtt.decode import units
 from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
-from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.keys import clean, role
 from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.values import number
@@ -41,7 +41,7 @@ VALETUDO_KINDS: dict[str, SensorKind] = {
 # "none" is one of the words, not the absence of a value.
 FLAG = "StatusStateAttribute/flag"
 FLAGS = ("none", "zone", "segment", "spot", "target", "resumable", "mapping")
-SILENT_NODES = frozenset(("MapData", "Map", "WifiConfigurationCapability/ips"))
+SILENT_NODES = frozenset(("MapData", "Map", "ValetudoEvents"))
 
 
 def parts_of(levels: list[str], memory: Memory) -> tuple[str, list[str]] | None:
@@ -94,6 +94,9 @@ def read(draft: Draft, base: str, rest: list[str]) -> None:
     sensor = clean("/".join(rest[1:]))
     if rest[1] in SILENT_NODES or draft.message.body.form == "json":
         draft.says("meta", "A map or another document, not a reading.")
+        return
+    if (role(rest[-1]) == "never" or rest[-1] == "ips") and number(value) is None:
+        draft.says("meta", "An address or a name of a network, not a reading.")
         return
     if valetudo:
         if sensor == FLAG and (device, sensor) not in draft.memory.series:
@@ -155,7 +158,7 @@ def _attribute(draft: Draft, device: str, rest: list[str], value: Any) -> None:
         draft.device(device, name=value)
         draft.says("declaration", "The device tells its name.")
         return
-    elif len(above) == 2 and name in ("$name", "$unit", "$datatype", "$format") and type(value) is str:
+    elif len(above) == 2 and name in ("$name", "$unit", "$datatype", "$format", "$retained") and type(value) is str:
         draft.memory.declare(draft.message.topic, value)
         fields = draft.memory.of("homie properties").setdefault(f"{device}/{above[0]}/{above[1]}", {})
         fields[name[1:]] = value
@@ -178,11 +181,16 @@ def _description(draft: Draft, device: str, value: Mapping[str, Any]) -> None:
     draft.says("declaration", "The device describes its nodes and properties.")
 
 
+def _momentary(fields: Mapping[str, Any]) -> bool:
+    return fields.get("retained") in (False, "false")
+
+
 def _property(draft: Draft, device: str, sensor: str, fields: Mapping[str, Any]) -> None:
     datatype, shape = str(fields.get("datatype", "")), fields.get("format")
     if datatype in NO_SENSORS:
         return
-    kind = KINDS.get(datatype)
+    # What is not retained happens in a moment (v5 "Property attributes"): a bell, a push of a button.
+    kind = "event" if _momentary(fields) and datatype in ("enum", "boolean", "string") else KINDS.get(datatype)
     options = tuple(clean(word, 64) for word in str(shape).split(",") if word)[:64] if kind == "enum" and shape else ()
     unit = fields.get("unit")
     draft.declare(

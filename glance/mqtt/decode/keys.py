@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Literal
 
@@ -11,7 +12,7 @@ Role = Literal["sensor", "time", "other time", "never", "about", "event"]
 
 # Never a reading, whatever they hold: identities, codes, addresses, secrets, positions.
 NEVER = frozenset(
-    "id ids mac uuid data raw msg code cipher mfid servicedata servicedatauuid manufacturerdata serial sn ip ipv4 ipv6 "
+    "id ids uid mac uuid data raw msg code cipher mfid servicedata servicedatauuid manufacturerdata serial sn ip ipv4 ipv6 "
     "ssid bssid passkey password passwd pass psk token secret apikey key lat lon lng latitude longitude coordinates mic "
     "ctr sequence seq sequencenum sequenceid nonce crc checksum hash rawmsg rawdata rawmessage payload signature url uri "
     "href image picture thumbnail ipaddress ipaddr macaddress macaddr bootid msgid messageid packetid transactionid "
@@ -24,26 +25,27 @@ NEVER = frozenset(
 ABOUT = frozenset(
     "model modelid manufacturer vendor brand firmware firmwareversion fw fwver fwversion swversion softwareversion "
     "sw hwversion hw hardware hardwareversion version ver build builddate hostname host unitofmeasurement deviceclass stateclass attribution devicename friendlyname "
-    "name devicetype type description location room area site zone channelname author revision compiled "
-    "chip chipid platform board sdk sdkversion appversion apiversion protocolversion schemaversion units".split()
+    "name nickname devicetype type description location room area site zone channelname author revision compiled "
+    "mfr productname modelname chip chipid platform board sdk sdkversion appversion apiversion protocolversion schemaversion units".split()
 )
 EVENTS = frozenset("action click event eventtype gesture buttonevent scene keypress".split())
+VERSION = re.compile(r"(?:\A|[^A-Za-z])[vV]ersion\Z|[a-z0-9]Version\Z")
 LABELLED = ("_id", "Id", "ID", "_uuid", "_mac", "_ip", "_ssid", "_token", "_password", "_key", "_url")
 
 
 @lru_cache(maxsize=16384)
 def role(key: str) -> Role:
-    """The role of a key in a JSON object of an unknown publisher."""
-    plain = key_of(key)
+    """The role of a key in a JSON object of an unknown publisher; a name with dots has that of its last part."""
+    plain = key_of(key.rpartition(".")[2] if "." in key else key)
     if plain in READING_TIMES:
         return "time"
     if plain in OTHER_TIMES or plain.endswith(("timestamp", "datetime")):
         return "other time"
-    if plain in NEVER or key.endswith(LABELLED) or plain.endswith(("serial", "serialnumber", "serialno")):
+    if plain in NEVER or key.endswith(LABELLED) or plain.endswith(("serial", "serialnumber", "serialno", "pincode")):
         return "never"
     if plain in EVENTS:
         return "event"
-    return "about" if plain in ABOUT or plain.endswith(("unit", "units")) else "sensor"
+    return "about" if plain in ABOUT or plain.endswith(("unit", "units")) or VERSION.search(key) else "sensor"
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from glance.mqtt.readings import SensorInfo, SensorKind
+
 
 class Meaning(NamedTuple):
     """`device_class` and `state_class` in the words of Home Assistant; `labels` for 1 and 0; `hidden` = diagnostics."""
@@ -124,6 +126,22 @@ def meaning(sensor: str, unit: str | None) -> Meaning:
     if found is NOTHING_KNOWN and unit in COUNTED:
         return Meaning("energy", "total_increasing")
     return found
+
+
+def described(device: str, sensor: str, unit: str | None, kind: SensorKind | None) -> SensorInfo | None:
+    """What the name of a sensor says that nobody described; None where that is nothing."""
+    known = meaning(sensor, unit)
+    # "POWER" that is ON is no power
+    if not any(known) or (known.state_class is not None and kind != "number"):
+        return None
+    return SensorInfo(
+        device,
+        sensor,
+        device_class=known.device_class,
+        state_class=known.state_class,
+        hidden=known.hidden,
+        value_labels=known.labels if kind == "boolean" or kind is None else (),
+    )
 
 
 def class_labels(device_class: str) -> tuple[tuple[str, str], ...]:

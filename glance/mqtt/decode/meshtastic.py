@@ -13,19 +13,26 @@ from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.topics import presence
 
 ECOSYSTEM = "meshtastic"
+FORMS = ("json", "e", "c", "stat")
 UNITS = {
     "battery_level": "%", "voltage": "V", "channel_utilization": "%", "air_util_tx": "%", "uptime_seconds": "s", "temperature": "°C",
     "relative_humidity": "%", "barometric_pressure": "hPa", "gas_resistance": "MΩ", "current": "mA", "lux": "lx",
     "white_lux": "lx", "ir_lux": "lx", "uv_lux": "lx", "wind_direction": "°", "wind_speed": "m/s", "wind_gust": "m/s",
     "wind_lull": "m/s", "weight": "kg", "distance": "mm", "radiation": "µR/h", "rainfall_1h": "mm", "rainfall_24h": "mm",
     "voltage_ch1": "V", "voltage_ch2": "V", "voltage_ch3": "V", "current_ch1": "mA", "current_ch2": "mA", "current_ch3": "mA",
+    "soil_moisture": "%", "soil_temperature": "°C", "co2": "ppm", "heart_bpm": "bpm", "spO2": "%",
     "pm10": "µg/m³", "pm25": "µg/m³", "pm100": "µg/m³",
 }  # fmt: skip
 
 
 def is_meshtastic(levels: list[str]) -> bool:
     """Whether a topic is one of Meshtastic."""
-    return "msh" in levels[:2] and len(levels) >= 4
+    if len(levels) < 4:
+        return False
+    # The root is what the owner chose; behind it come the version, the form, the channel, the gateway's "!" and number.
+    return "msh" in levels[:2] or (
+        levels[-1][:1] == "!" and "2" in levels[:-2] and levels[levels.index("2") + 1] in FORMS
+    )
 
 
 def read(draft: Draft, levels: list[str]) -> None:

@@ -10,9 +10,10 @@ from glance.errors import FieldError, Invalid
 from glance.mqtt.decode import times, units, values
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.known import described
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import label_of
-from glance.mqtt.readings import DeviceInfo, Reading, SensorKind
+from glance.mqtt.readings import DeviceInfo, Reading, SensorInfo, SensorKind
 
 ECOSYSTEM = "glance"
 LONGEST_NAME = 128
@@ -73,8 +74,8 @@ def _faults(row: Any, device: Any, where: str) -> list[FieldError]:
     if type(row) is not dict:
         return [FieldError(where.rstrip("."), "must be an object with sensor_type and value.")]
     out = []
-    if not _named(device):
-        out.append(FieldError("device_id" if "device_id" not in row else f"{where}device_id", _name_fault(device)))
+    if (fault := _device_fault(device)) is not None:
+        out.append(FieldError("device_id" if "device_id" not in row else f"{where}device_id", fault))
     if not _named(row.get("sensor_type")) or type(row.get("sensor_type")) is not str:
         out.append(FieldError(f"{where}sensor_type", _name_fault(row.get("sensor_type"))))
     out.extend(FieldError(f"{where}value", fault) for fault in _value_fault(row))
@@ -91,6 +92,13 @@ def _named(name: Any) -> bool:
     if type(name) is int:
         return True
     return type(name) is str and bool(name.strip()) and len(name) <= LONGEST_NAME and name.isprintable()
+
+
+def _device_fault(device: Any) -> str | None:
+    if not _named(device):
+        return _name_fault(device)
+    steps = {".", ".."}.intersection(str(device).strip().split("/"))
+    return "must not have . or .. for a level: a browser takes them for steps." if steps else None
 
 
 def _name_fault(name: Any) -> str:
@@ -168,6 +176,13 @@ def parse_about(obj: Mapping[str, Any], readings: Iterable[Reading]) -> tuple[De
     if not name and not room:
         return ()
     return tuple(DeviceInfo(each, name=name or None, room=room or None) for each in {one.device: 0 for one in readings})
+
+
+def parse_meanings(readings: Iterable[Reading]) -> tuple[SensorInfo, ...]:
+    """What the names of the sensors say by themselves, each once: a class, that it counts up, what true stands for."""
+    each = {(one.device, one.sensor): one for one in readings}
+    found = (described(*key, one.unit, one.kind) for key, one in each.items())
+    return tuple(info for info in found if info is not None)
 
 
 def _stamp(raw: Any, now: float, oldest_s: float, zone: tzinfo | None) -> tuple[float | None, float | None, str | None]:

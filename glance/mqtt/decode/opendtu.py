@@ -16,6 +16,9 @@ from glance.mqtt.readings import SensorInfo, SensorKind
 
 ECOSYSTEM = "opendtu"
 SERIAL = re.compile(r"1[0-9a-f]{11}\Z")
+# Ahoy below a base of the owner's: <base>/<inverter>/ch1/P_DC, <base>/total/YieldDay.
+CHANNEL = re.compile(r"ch[0-6]\Z")
+AHOY = re.compile(r"(?:[UIPFQ]|PF)_(?:AC|DC)(?:_[123]N)?\Z|Yield(?:Day|Total)\Z")
 UNITS = {
     "power": "W", "powerdc": "W", "voltage": "V", "current": "A", "yieldday": "Wh", "yieldtotal": "kWh", "frequency": "Hz",
     "temperature": "°C", "powerfactor": None, "efficiency": "%", "reactivepower": "var", "irradiation": "%", "rssi": "dBm",
@@ -50,6 +53,10 @@ def parts_of(levels: list[str], memory: Memory) -> tuple[str, list[str]] | None:
             return base, levels[place:]
     if levels[0] == "inverter" and len(levels) > 1:
         return levels[0], levels[1:]
+    if AHOY.match(levels[-1]):
+        place = len(levels) - 2 if levels[-2:-1] == ["total"] else len(levels) - 3
+        if place > 0 and (levels[place] == "total" or CHANNEL.match(levels[-2])):
+            return "/".join(levels[:place]), levels[place:]
     return None
 
 

@@ -24,7 +24,7 @@ UNITS = {
     "distance": "m", "uptime": "s", "weight": "kg", "current": "A", "power": "W", "energy": "kWh", "lvl_cm": "cm", "lvl_in": "in",
     "accx": None, "accy": None, "accz": None, "tempc2_dp": "°C", "tempf2_dp": "°F", "tempc1": "°C", "ws": "m/s",
     "wind_speed": "m/s", "temperature": "°C", "humidity": "%", "freeMem": "B", "freemem": "B", "minfreemem": "B", "freestack": "B", "snr": "dB", "mq_temp": None,
-    "interval": None, "light": "lx", "pressure": "hPa", "ph": None, "ec": "µS/cm", "altitude": "m",
+    "interval": None, "light": "lx", "pressure": "hPa", "windspeed": "m/s", "duration": "s", "seconds": "s", "litres": "L", "level": "%", "ph": None, "ec": "µS/cm", "altitude": "m",
 }  # fmt: skip
 NAMES = {
     "tempc": "Temperature", "tempf": "Temperature", "hum": "Humidity", "batt": "Battery", "volt": "Voltage", "lux": "Illuminance",
@@ -33,11 +33,19 @@ NAMES = {
 SKIP = frozenset(
     "id name mac brand model model_id type rssi_raw servicedata servicedatauuid manufacturerdata mfid cidc acts track encr cipher "
     "ctr mic prmac rval mac_type adv_type uuid mjr mnr txpower_raw version modules SSID ip env onboarding interface "
-    "tempUnit presence_uuid hostname unit sumu avgu volu device duration cont_type discovery gatewayMAC".split()
+    "tempUnit presence_uuid hostname unit sumu avgu volu device modeltype cont_type discovery gatewayMAC".split()
 )
 SYSTEM_SKIP = frozenset(
     "version modules SSID ip env mac hostname BLEinterval intervalcnct scanrate eth origin disc Bdisc gatewayMAC interval".split()
 )
+# Of keys that are put together: volt_in, current_batt_1, batt_case.
+FIRST_PARTS = {"volt": "V", "current": "A", "batt": "%"}
+# What a kind of device measures in another unit than the others, by its "type": tyres, tooth brushes, kitchen scales.
+BY_TYPE: dict[str, dict[str, str | None]] = {
+    "TIRE": {"pres": "bar"},
+    "BODY": {"pressure": None},
+    "SCALE": {"weight": None},
+}
 UNIT_KEYS = {"weight": "unit", "avg": "avgu", "sum": "sumu", "vol": "volu"}
 
 
@@ -70,9 +78,13 @@ def read(draft: Draft, gateway: str, module: str, rest: list[str]) -> None:
         _gateway(draft, gateway, fields)
     elif module.startswith("BT"):
         _bluetooth(draft, gateway, rest, fields)
+    elif module.startswith("LORA") and rest:
+        draft.device(clean(rest[0]), name=text(fields.get("name")) or rest[0])
+        leaves(draft, clean(rest[0]), fields, _unit, skip=SKIP)
     else:
+        # Several sensors of a kind on one gateway have a level of their own below the module: DHTtoMQTT/dht1.
         device = draft.device(gateway, name=label_of(gateway))
-        leaves(draft, device, fields, _unit, skip=SKIP)
+        leaves(draft, device, fields, _unit, prefix="".join(f"{clean(level)}." for level in rest), skip=SKIP)
 
 
 def _code(draft: Draft, gateway: str, sensor: str, fields: Mapping[str, Any]) -> None:
@@ -119,7 +131,11 @@ def _unit(key: str, raw: Any, fields: Mapping[str, Any]) -> str | None:
     beside = fields.get(UNIT_KEYS.get(key, ""))
     if type(beside) is str:
         return beside
+    kind = BY_TYPE.get(str(fields.get("type")))
+    if kind is not None and key in kind:
+        return kind[key]
     base = key.rstrip("0123456789")
     if key in UNITS or base in UNITS:
         return UNITS[key] if key in UNITS else UNITS[base]
-    return units.by_suffix(key)
+    first, _, rest = key.partition("_")
+    return (FIRST_PARTS.get(first) if rest else None) or units.by_suffix(key)

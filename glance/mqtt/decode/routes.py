@@ -16,6 +16,7 @@ from glance.mqtt.decode import (
     ha_statestream,
     homeassistant,
     homie,
+    influx,
     lorawan,
     meshtastic,
     native,
@@ -55,10 +56,14 @@ def anybody(levels: list[str]) -> Reader:
             report = ecowitt.form_in(body.value) if "dateutc=" in body.value else None
             if report is not None:
                 ecowitt.read(draft, levels, report)
+            elif lines := influx.lines_in(body.value):
+                influx.read_lines(draft, levels, lines)
             else:
                 scalars.read_scalar(draft, levels, body.value)
         elif type(body.value) is dict and ecowitt.looks_like(body.value):
             ecowitt.read(draft, levels, body.value)
+        elif type(body.value) is dict and influx.is_metric(body.value):
+            influx.read_json(draft, levels, body.value)
         else:
             generic.read_json(draft, levels, body.value)
 
@@ -156,8 +161,8 @@ def _by_shape(levels: list[str], memory: Memory) -> Reader | None:
             if draft.message.body.form == "json" and not esphome.is_object(state[1], draft.message.body.value)
             else esphome.read(draft, *state)
         )
-    if "rtl_433" in levels and "devices" in levels[:-1]:
-        return lambda draft: rtl433.read_scalar(draft, levels, draft.message.body.value)
+    if (path := rtl433.path_in(levels)) is not None:
+        return lambda draft: rtl433.read_scalar(draft, path, draft.message.body.value)
     if "rtl_433" in levels and levels[-1] in ("events", "states"):
         return _rtl433_packet
     if (ems := emsesp.parts_of(levels)) is not None:

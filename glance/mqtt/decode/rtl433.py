@@ -6,6 +6,7 @@ model with channel and id. Topics: `rtl_433/<host>/events`, `…/states`, `…/d
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from glance.mqtt.decode import units
@@ -15,9 +16,9 @@ from glance.mqtt.decode.keys import clean, folded
 
 ECOSYSTEM = "rtl_433"
 SKIP = frozenset(
-    "time id mic mod freq freq1 freq2 data raw_msg protocol sequence_num exception model channel subtype msg code codes "
+    "time id mic mod freq freq1 freq2 data raw_msg protocol sequence_num exception model channel subtype msg code codes code_hex rolling tristate "
     "message_type brand type rows num_rows raw unknown len crc checksum parity flags flags1 flags2 flags3 header preamble "
-    "sensor_type transmit uid uuid tid dev_id house_id secret_knock raw_data unit encrypted counter".split()
+    "sensor_type transmit duration uid uuid tid dev_id house_id secret_knock raw_data unit encrypted counter".split()
 )
 UNITS = {
     "rssi": "dB", "snr": "dB", "noise": "dB", "humidity": "%", "humidity_1": "%", "humidity_2": "%", "moisture": "%",
@@ -28,6 +29,10 @@ UNITS = {
 # Keys of which one at least says that an object is an rtl_433 packet.
 SKIP_OK = SKIP | {"battery_ok"}
 MARKS = ("mic", "mod", "battery_ok", "raw_msg", "snr")
+# One capital behind a key is a unit here whatever it stands behind: supercap_V.
+CAPITALS = {"_C": "°C", "_F": "°F", "_V": "V", "_A": "A", "_W": "W"}
+# A model as it is written in a topic: LaCrosse-TX141THBv2.
+MODEL = re.compile(r"[A-Z][A-Za-z0-9]*-[A-Za-z0-9_+.-]+\Z")
 
 
 def looks_like(fields: dict[str, Any]) -> bool:
@@ -43,14 +48,14 @@ def device_in(fields: dict[str, Any]) -> str:
 
 def unit_of(key: str, raw: Any, _fields: Any = None) -> str | None:
     """The unit by the table, then by the suffix that rtl_433 writes."""
-    return UNITS[key] if key in UNITS else units.by_suffix(key)
+    return UNITS[key] if key in UNITS else CAPITALS.get(key[-2:]) or units.by_suffix(key)
 
 
 def read(draft: Draft, fields: dict[str, Any]) -> None:
     """One packet."""
     draft.ecosystem = ECOSYSTEM
-    if not fields.get("model"):
-        draft.says("meta", "An rtl_433 message without a model is no packet of a sensor.")
+    if not fields.get("model") or fields.get("protocol") == "debug":
+        draft.says("meta", "Without a model, or about the receiver: no packet of a sensor.")
         return
     message = draft.message
     memory = draft.memory.of("rtl_433 packets", 512)
@@ -71,7 +76,8 @@ def read(draft: Draft, fields: dict[str, Any]) -> None:
     if type(fields.get("type")) is str and fields["type"] == "TPMS":
         draft.sentence = "A tyre of a passing car."
     draft.device(device, name=device.replace("-", " "), model=str(fields["model"]), maker=fields.get("brand"))
-    leaves(draft, device, fields, unit_of, skip=SKIP_OK)
+    # What an owner describes by himself comes with the rows and their count.
+    leaves(draft, device, fields, unit_of, skip=SKIP_OK | {"count"} if "num_rows" in fields else SKIP_OK)
     if "battery_ok" in fields:
         _battery_ok(draft, device, fields["battery_ok"])
 
@@ -81,11 +87,20 @@ def _battery_ok(draft: Draft, device: str, raw: Any) -> None:
     draft.reading(device, "battery_ok", raw, None, "boolean" if str(raw) in ("0", "1") else None)
 
 
-def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
-    """One key of a device: `…/devices/<model>/<channel>/<id>/<key>`."""
+def path_in(levels: list[str]) -> list[str] | None:
+    """[model, channel, id, key] of a topic of one key; below `devices`, or as an owner may shorten it: `rtl_433/<model>/<id>/<key>`."""
+    if "rtl_433" not in levels:
+        return None
+    if "devices" in levels[:-1]:
+        return levels[levels.index("devices") + 1 :]
+    rest = levels[levels.index("rtl_433") + 1 :]
+    return rest if len(rest) > 2 and MODEL.match(rest[0]) else None
+
+
+def read_scalar(draft: Draft, path: list[str], raw: Any) -> None:
+    """One key of a device."""
     draft.ecosystem = ECOSYSTEM
-    place = levels.index("devices")
-    parts, key = levels[place + 1 : -1], levels[-1]
+    parts, key = path[:-1], path[-1]
     if not parts or key in SKIP or folded(key) in SKIP:
         draft.says("meta", f"“{key}” belongs to the packet, it is no reading.")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -108,6 +109,11 @@ def _defined(value: Any) -> Any:
     return value
 
 
+def _json(value: Any) -> str:
+    """A value as JSON, for templates that write an object: {{ {"event_type": value_json.type} | tojson }}."""
+    return json.dumps(value, ensure_ascii=False, default=str)[: LONGEST_RESULT + 1]
+
+
 def _numbers(value: Any) -> list[float]:
     if not isinstance(value, list) or len(value) > LONGEST_RESULT or not all(_is_number(part) for part in value):
         raise ValueError("not a list of numbers")
@@ -139,7 +145,7 @@ def _clean(environment: _Environment) -> None:
         "float": _float, "int": _int, "round": _round, "abs": lambda v: abs(_float(v)), "string": _text, "lower":
         lambda v: _text(v).lower(), "upper": lambda v: _text(v).upper(), "trim": lambda v: _text(v).strip(), "title":
         lambda v: _text(v).title(), "capitalize": lambda v: _text(v).capitalize(), "replace": _replace, "default": _default,
-        "d": _default, "is_defined": _defined, "tojson": lambda v: v, "to_json": lambda v: v, "bool": bool,
+        "d": _default, "is_defined": _defined, "tojson": _json, "to_json": _json, "bool": bool,
         "sum": lambda v: sum(_numbers(v)), "max": lambda v: max(_numbers(v)), "min": lambda v: min(_numbers(v)),
         "as_timestamp": _as_timestamp, "format": _format, "length": len, "count": len, "is_number": _number, "first": lambda v: v[0], "last":
         lambda v: v[-1], "multiply": lambda v, f: _float(v) * _float(f), "add": lambda v, f: _float(v) + _float(f),

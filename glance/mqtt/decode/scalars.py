@@ -12,12 +12,15 @@ from glance.mqtt.decode.joined import join_state, place_of
 from glance.mqtt.decode.keys import role
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import CLEARLY, LIVENESS_LEVELS, device_of, label_of, presence, split
-from glance.mqtt.decode.values import COMMA, with_point
+from glance.mqtt.decode.values import BOOLEANS, COMMA, number_in, with_point
 
 ROOM_KEYS = ("room", "location", "area", "zone")
-NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName")
+NAME_KEYS = ("device_name", "deviceName", "friendly_name", "friendlyName", "nickname")
 # Levels that are about liveness only, so that 1 and 0 can be taken for it.
 PLAIN_LIVENESS = frozenset(("online", "lwt", "connected", "alive"))
+PLAIN_WORDS = frozenset("true false on off yes no up down alive dead lost birth death 2 1 0".split())
+# Levels below which programs write what they do.
+LOGS = frozenset(("log", "logs", "logging", "debug", "syslog", "console"))
 # Levels that are about liveness where they hold one of its two plainest words.
 PERHAPS = frozenset(("state", "bridge", "health", "stat"))
 # collectd: the time, then the values of one data set.
@@ -52,7 +55,7 @@ def liveness(draft: Draft, levels: list[str], said: Any) -> bool:
         return False
     word = str(said).strip().lower().replace(" ", "")
     if last in LIVENESS_LEVELS:
-        if word not in CLEARLY and not (last in PLAIN_LIVENESS and word in ("true", "false", "2", "1", "0")):
+        if word not in CLEARLY and not (last in PLAIN_LIVENESS and word in PLAIN_WORDS):
             return False
     elif word not in ("online", "offline"):
         return False
@@ -79,6 +82,9 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
     what = role(name)
     if what not in ("sensor", "event"):
         draft.says("meta", f"“{sensor}” names an identity, a time or a label, not a reading.")
+        return
+    if levels[-1].lower() in LOGS and type(raw) is str and number_in(raw) is None and raw.lower() not in BOOLEANS:
+        draft.says("meta", "A line of a log, not a reading.")
         return
     if type(raw) is str and ":" in raw and (stamped := STAMPED.match(raw)):
         _stamped(draft, device, sensor, stamped)

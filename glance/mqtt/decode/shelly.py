@@ -22,17 +22,15 @@ META = frozenset(("announce", "info", "settings", "ota", "fw"))
 EVENTS = frozenset(("input_event", "longpush", "double_push"))
 UNITS1 = {
     "temperature": "°C", "temperature_f": "°F", "ext_temperature": "°C", "ext_temperature_f": "°F", "humidity": "%",
-    "ext_humidity": "%", "battery": "%", "lux": "lx", "pos": "%", "power": "W", "reactive_power": "var", "voltage": "V",
+    "ext_humidity": "%", "hum": "%", "battery": "%", "lux": "lx", "pos": "%", "power": "W", "reactive_power": "var", "voltage": "V",
     "current": "A", "total": "Wh", "total_returned": "Wh", "energy": "W·min", "returned_energy": "W·min", "pf": None,
     "adc": "V", "overpower_value": "W", "tilt": "°", "concentration": "ppm", "brightness": "%", "power_factor": None, "temp": "K", "tC": "°C", "tF": "°F", "bat": "%", "rssi": "dBm",
 }  # fmt: skip
 BINARY1 = frozenset("flood smoke motion vibration overtemperature overpower input active charger".split())
 # Of these the words are known, "none" among them, which elsewhere means that there is no value.
 WORDS1 = {"gas": ("none", "mild", "heavy", "test")}
-COMPONENT = re.compile(
-    r"(switch|cover|light|input|em|em1|emdata|em1data|temperature|humidity|devicepower|pm1|illuminance|smoke|flood|voltmeter|rgb|"
-    r"rgbw|cct|thermostat|blutrv|bthomedevice|bthomesensor|presence|number|text|boolean|enum|sys|wifi|pill|gas|bm|script|service|mqtt|cloud|ws|ble|ht_ui|knx|matter|bthome|plugs_ui|eth):?[0-9]*\Z"
-)
+# A component with its number: every new kind of device brings new ones (presencezone:200).
+COMPONENT = re.compile(r"[a-z][a-z0-9_]*:[0-9]+\Z")
 SHELLY_ID = re.compile(r"(?i)shelly[a-z0-9]+-[0-9a-f]{4,12}\Z")
 UNITS2 = {
     "apower": "W", "voltage": "V", "freq": "Hz", "current": "A", "pf": None, "total": "Wh", "tC": "°C", "tF": "°F", "rh": "%",
@@ -75,8 +73,7 @@ def gen2_of(levels: list[str]) -> tuple[str, str, list[str]] | None:
         if (
             level == "status"
             and len(rest) == 1
-            and COMPONENT.match(rest[0])
-            and (":" in rest[0] or rest[0] in ("sys", "wifi") or rest[0] in SILENT)
+            and (COMPONENT.match(rest[0]) or rest[0] in ("sys", "wifi") or rest[0] in SILENT)
         ):
             return device, "status", rest
         if level == "events" and rest == ["rpc"]:
@@ -178,6 +175,9 @@ def _notification(draft: Draft, device: str, message: Mapping[str, Any]) -> None
     if message["method"] == "NotifyEvent":
         for event in items(params.get("events")):
             part, what = (event.get("component"), event.get("event")) if type(event) is dict else (None, None)
+            if type(what) is str and what.endswith(("_changed", "_added", "_removed")):
+                # A setting was changed, nobody pushed anything.
+                continue
             if type(part) is str and type(what) is str and part.startswith(("input", "button", "bthome")):
                 draft.reading(device, clean(part), what, None, "event")
             elif type(event) is dict and type(event.get("data")) is dict:
@@ -197,7 +197,9 @@ def heard(draft: Draft, relay: str, data: Mapping[str, Any]) -> None:
     """What the script for Shelly BLU passes on of a Bluetooth device; that has an id of its own, whoever hears it."""
     address = data.get("address")
     if type(address) is not str or "BTHome_version" not in data or data.get("encryption") is True:
+        draft.says("meta", "Encrypted, or nothing of a Shelly BLU: no reading.")
         return
+    draft.ecosystem = GEN2
     device = draft.device(clean(address.replace(":", "")), name=f"BLU {address[-5:].replace(':', '')}", via=relay)
     for key, raw in data.items():
         if key in UNITS_BLU:
@@ -215,7 +217,7 @@ def component(draft: Draft, device: str, name: str, status: Mapping[str, Any]) -
     """The status of one component, whole or in part; null says that an attribute is gone."""
     draft.time(status.get("unixtime"))
     for key, raw in status.items():
-        if key in SKIP2 or raw is None:
+        if key in SKIP2 or raw is None or key.endswith("_ts"):
             continue
         if key == "counts" and type(raw) is dict:
             draft.reading(device, f"{clean(name)}.counts.total", raw.get("total"))

@@ -14,6 +14,7 @@ from glance.mqtt.decode import tasmota_discovery
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
+from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.tasmota_units import STATISTICS, unit_of
 from glance.mqtt.decode.topics import device_of, label_of, presence
@@ -22,14 +23,14 @@ ECOSYSTEM = "tasmota"
 PREFIXES = ("tele", "stat")
 COMMANDS = re.compile(
     r"(?:SENSOR|STATE|STATUS[0-9]{0,2}|RESULT|LWT|INFO[1-3]|POWER[0-9]{0,2}|MARGINS|UPTIME|ENERGY|HASS_STATE|LOGGING|UPGRADE|"
-    r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|SHUTTER[0-9]*|DS.*)\Z"
+    r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+T?|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|SHUTTER[0-9]*|DS.*)\Z"
 )
-META = re.compile(r"(?:INFO[1-3]|LOGGING|UPGRADE|HASS_STATE|UPTIME|MARGINS|STATUS(?:[1-79])?|STATUSPTH)\Z")
+META = re.compile(r"(?:INFO[1-3]|LOGGING|UPGRADE|HASS_STATE|UPTIME|MARGINS|BLE|STATUS(?:[1-79])?|STATUSPTH)\Z")
 # What was received, and the keys that tell it.
 EVENTS = {
     "RfReceived": ("Data",), "IrReceived": ("Protocol", "Data", "Hash"), "SSerialReceived": (), "SerialReceived": (), "LwReceived": (),
 }  # fmt: skip
-SUBDEVICES = frozenset(("ZbReceived", "LwReceived"))
+SUBDEVICES = frozenset(("ZbReceived", "ZigbeeReceived", "ZbInfo", "LwReceived"))
 # What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
 STATES = re.compile(
     r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|Color|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|Switch[0-9]+|Shutter[0-9]+|Vcc|Gesture|Button[0-9]+)\Z"
@@ -47,10 +48,13 @@ ZIGBEE = {
     "LinkQuality": "lqi", "Temperature": "°C", "Humidity": "%", "Pressure": "hPa", "Illuminance": None, "BatteryPercentage": "%",
     "BatteryVoltage": "V", "ActivePower": "W", "RMSVoltage": "V", "RMSCurrent": "A",
 }  # fmt: skip
+# What the bridge tells of its own work.
+ZIGBEE_META = re.compile(r"Zb[A-Z]|Zigbee[A-Z]")
 ZIGBEE_BINARY = frozenset(("Power", "Occupancy", "Water", "Fire", "CO"))
 NO_UNITS: dict[str, Any] = {}
 ZIGBEE_SKIP = frozenset(
-    "Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch".split()
+    "Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch BatteryLastSeenEpoch "
+    "ZoneType ZoneStatus PressureUnit PressureScale PressureScaledValue".split()
 )
 
 
@@ -87,6 +91,8 @@ def read(draft: Draft, prefix: str, device: str, what: str) -> None:
         draft.reading(device, f"{what.capitalize()}.Position", body.value, "%")
     elif what.startswith(("POWER", "Switch", "SWITCH")) and body.form == "text":
         draft.reading(device, _switch(what), body.value, None, None)
+    elif what.startswith("BUTTON") and body.form == "text":
+        draft.reading(device, f"{_switch(what)}.Action", body.value, None, "event")
     elif body.form == "text" and what not in ("RESULT", "SENSOR", "STATE"):
         draft.reading(device, what, body.value)
     else:
@@ -106,8 +112,9 @@ def _object(draft: Draft, device: str, what: str, fields: dict[str, Any]) -> Non
         state(draft, device, fields)
     elif what in ("RESULT", "POWER") or what.startswith(("POWER", "SHUTTER")):
         _result(draft, device, fields)
-    elif what.startswith(("Switch", "SWITCH")):
-        _result(draft, device, {_switch(what): {"Action": fields.get("STATE", fields.get("Action"))}, **fields})
+    elif what.startswith(("Switch", "SWITCH", "BUTTON")):
+        done = next((fields[key] for key in ("STATE", "Action", "ACTION", "TRIG") if key in fields), None)
+        _result(draft, device, {_switch(what): {"Action": done}, **fields})
     else:
         _measured(draft, device, what, fields)
 
@@ -126,12 +133,13 @@ def _measured(draft: Draft, device: str, what: str, fields: Mapping[str, Any]) -
     elif what.startswith("STATUS"):
         draft.says("meta", f"{what} is about the firmware, not a reading.")
     else:
-        sensors(draft, device, fields)
+        # …/ENERGY is what old firmware called the SENSOR of a meter.
+        sensors(draft, device, fields, energy=what == "ENERGY")
 
 
 def _switch(what: str) -> str:
-    """SWITCH1 on a topic is Switch1 in JSON."""
-    return what.capitalize() if what.startswith("SWITCH") else what
+    """SWITCH1 on a topic, and SWITCH1T where it was only triggered, is Switch1 in JSON."""
+    return what.capitalize().removesuffix("t") if what.startswith(("SWITCH", "BUTTON")) else what
 
 
 def state(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
@@ -183,29 +191,34 @@ def _received(draft: Draft, device: str, key: str, raw: Any) -> None:
     draft.says("event", f"{key}: something that happened, not a reading.")
 
 
-def sensors(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
+def sensors(draft: Draft, device: str, fields: Mapping[str, Any], *, energy: bool = False) -> None:
     """…/SENSOR: one object per chip; the units of temperature, pressure and speed stand beside them."""
     for key, raw in fields.items():
         if key in NOT_SENSORS:
             continue
         if key in SUBDEVICES and type(raw) is dict:
             _subdevices(draft, device, raw)
+        elif ZIGBEE_META.match(key):
+            draft.says("meta", f"{key} is about the Zigbee bridge's work, not a reading.")
         elif key in EVENTS:
             _received(draft, device, key, raw)
         elif key.startswith("Shutter") and type(raw) is dict:
             leaves(draft, device, raw, lambda name, _raw, _f: SHUTTER.get(name), prefix=f"{clean(key)}.", depth=2)
-        elif type(raw) is dict:
-            _quantities(draft, device, f"{clean(key)}." if key.strip() else "", raw, fields)
+        elif (chip := _chips(raw)) is not None and "UID" in chip:
+            draft.says("event", f"A card or tag was held to {key}: something that happened, not a reading.")
+        elif chip is not None:
+            _quantities(draft, device, f"{clean(key)}." if key.strip() else "", chip, fields)
         elif type(raw) is not list:
-            draft.reading(device, clean(key), raw, unit_of(key, fields))
+            draft.reading(device, clean(key), raw, unit_of(key, fields, energy=energy))
 
 
 def _quantities(draft: Draft, device: str, prefix: str, inner: Mapping[str, Any], top: Mapping[str, Any]) -> None:
     """The quantities of one chip, one or two levels deep; ENERGY has units of its own."""
     energy = prefix.upper().startswith("ENERGY")
 
-    def unit(key: str, _raw: Any, _fields: Mapping[str, Any]) -> str | None:
-        return unit_of(key, top, energy=energy)
+    def unit(key: str, _raw: Any, fields: Mapping[str, Any]) -> str | None:
+        # An energy beside a power is one that is metered; that of a lightning or of a radar echo is a bare number.
+        return "kWh" if key == "Energy" and "Power" in fields else unit_of(key, top, energy=energy)
 
     for key, raw in inner.items():
         if type(raw) is dict and STATISTICS.intersection(raw):
@@ -213,8 +226,35 @@ def _quantities(draft: Draft, device: str, prefix: str, inner: Mapping[str, Any]
             for part, value in raw.items():
                 own = shared if part in STATISTICS else None
                 draft.reading(device, f"{prefix}{clean(key)}.{clean(part)}", value, own)
-        else:
-            leaves(draft, device, {key: raw}, unit, prefix=prefix, skip=NOT_SENSORS, depth=2)
+            continue
+        if type(raw) is dict and energy:
+            # One value for each phase: {"Total": {"Phase1": 0.017, "Phase2": 0.017}}.
+            shared = unit_of(key, top, energy=True)
+            leaves(draft, device, raw, lambda *_, own=shared: own, prefix=f"{prefix}{clean(key)}.", depth=3)
+            continue
+        leaves(draft, device, {key: raw}, unit, prefix=prefix, skip=NOT_SENSORS, depth=2)
+        measured = raw.get("Data") if type(raw) is dict else None
+        if type(measured) is float or type(measured) is int:
+            # "Redox": {"Data": 750, "Setpoint": 750}: elsewhere "Data" is a code.
+            draft.reading(device, f"{prefix}{clean(key)}.Data", measured, text(raw.get("Unit")) or unit(key, 0, inner))
+
+
+def _chips(raw: Any) -> Mapping[str, Any] | None:
+    """The quantities of a chip; some drivers put them into a list of one: "ADS1115": [{"A0": 1906}]."""
+    if type(raw) is list and len(raw) == 1:
+        raw = raw[0]
+    return raw if type(raw) is dict else None
+
+
+def _subdevice(memory: Memory, ieee: Any, name: Any) -> str | None:
+    """A Zigbee device by its name or address, whichever it was first known by; some messages have but one of them."""
+    named = clean(name) if type(name) is str and name else None
+    if type(ieee) is not str:
+        return named
+    if named is None or named in memory.devices:
+        return named or ieee
+    memory.name(named, ieee)
+    return ieee
 
 
 def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
@@ -223,7 +263,7 @@ def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
         if type(fields) is not dict:
             continue
         ieee, name = fields.get("IEEEAddr"), fields.get("Name")
-        own = ieee if type(ieee) is str else name if type(name) is str else address
+        own = _subdevice(draft.memory, ieee, name) or address
         model, maker = fields.get("ModelId"), fields.get("Manufacturer")
         device = draft.device(
             clean(own),
@@ -240,7 +280,7 @@ def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
                 # 2 is the command "toggle" of a remote control.
                 if raw in (0, 1):
                     draft.reading(device, key, raw, None, "boolean")
-            elif key in ("Action", "Click", "click", "action", "AqaraVibrationMode"):
+            elif key in ("Action", "Click", "click", "action", "AqaraVibrationMode", "AqaraCube"):
                 draft.reading(device, key, str(raw), None, "event")
             elif type(raw) is not dict and type(raw) is not list:
                 draft.reading(device, clean(key), raw, ZIGBEE.get(key) or unit_of(key, NO_UNITS))

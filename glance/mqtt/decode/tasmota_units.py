@@ -17,7 +17,7 @@ ENERGY = {
 UNITS = {
     "Humidity": "%", "Battery": "%", "Moisture": "%", "Illuminance": "lx", "Ambient": "lx", "Lux": "lx", "Distance": "cm",
     "CarbonDioxide": "ppm", "eCO2": "ppm", "CO2": "ppm", "CarbonMonoxide": "ppm", "TVOC": "ppb", "CCT": "K",
-    "CF1": "µg/m³", "CF2.5": "µg/m³", "CF10": "µg/m³", "Gas": "kΩ", "aHumidity": "g/m³", "ChargePercent": "%", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM10": "µg/m³",
+    "CF1": "µg/m³", "CF2.5": "µg/m³", "CF10": "µg/m³", "Gas": "kΩ", "aHumidity": "g/m³", "ChargePercent": "%", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM4": "µg/m³", "PM10": "µg/m³",
     "RSSI": "dBm", "Signal": "dBm", "Weight": "kg", "SoundLevel": "dB", "Noise": "dB", "CH2O": "ppb", "HCHO": "µg/m³",
     "Fertility": "µS/cm", "Firmness": None, "Dimmer": "%", "LinkQuality": "lqi", "BatteryPercentage": "%",
     "BatteryVoltage": "V", "Voltage": "V", "Current": "A", "Power": "W", "Frequency": "Hz", "Deg": "°",
@@ -26,9 +26,6 @@ UNITS = {
 }  # fmt: skip
 BY_TEMP_UNIT = frozenset(
     (
-        "Temperature",
-        "ProbeTemperature",
-        "ReferenceTemperature",
         "DewPoint",
         "ObjTmp",
         "AmbTmp",
@@ -38,10 +35,12 @@ BY_TEMP_UNIT = frozenset(
         "HeatIndex",
         "Temp",
         "TempTarget",
+        "TempTargetSet",
+        "TempSet",
     )
 )
 BY_PRESSURE_UNIT = frozenset(("Pressure", "SeaPressure"))
-BY_SPEED_UNIT = frozenset(("Speed", "WindSpeed", "Gust"))
+BY_SPEED_UNIT = frozenset(("Speed", "SpeedAvg", "SpeedMin", "SpeedMax", "WindSpeed", "Gust"))
 # Children that have the unit of the object they are in: {"Speed": {"Act": 14.8, "Avg": 8.5}}.
 STATISTICS = frozenset(("Act", "Avg", "Min", "Max", "Deg"))
 
@@ -52,7 +51,7 @@ def unit_of(key: str, top: Mapping[str, Any], *, energy: bool = False) -> str | 
         return ENERGY[key]
     if key not in UNITS:
         key = key.rstrip("0123456789") or key
-    if key in BY_TEMP_UNIT:
+    if key in BY_TEMP_UNIT or key.endswith("Temperature"):
         # Without TempUnit the firmware is too old to have another setting than Celsius by default.
         return "°F" if top.get("TempUnit") == "F" else "°C"
     if key in BY_PRESSURE_UNIT:

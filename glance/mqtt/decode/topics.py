@@ -10,6 +10,8 @@ WRAPPERS = frozenset(
     "home sensor sensors state states data tele raw out telemetry value values reading readings measurement "
     "measurements json status stat mqtt devices device".split()
 )
+# A browser takes these levels for steps in an address: what is named by them could not be opened.
+NOWHERE = frozenset(("", ".", ".."))
 LIVENESS_LEVELS = frozenset(
     "status availability available online lwt connected connection $state alive will state_online reachable mqtt".split()
 )
@@ -39,6 +41,14 @@ def is_command(levels: list[str]) -> bool:
     return last == "rpc" and (len(levels) < 2 or levels[-2] != "events")
 
 
+def fits(levels: list[str], wanted: list[str]) -> bool:
+    """Whether a topic is one that a subscription with wildcards gets."""
+    if wanted[-1] == "#":
+        wanted = wanted[:-1]
+        levels = levels[: len(wanted)]
+    return len(levels) == len(wanted) and all(two in ("+", one) for one, two in zip(levels, wanted, strict=True))
+
+
 def presence(text: str) -> Presence | None:
     """A liveness word as what it means."""
     word = text.strip().lower().replace(" ", "")
@@ -50,16 +60,15 @@ def presence(text: str) -> Presence | None:
 
 
 def device_of(levels: list[str]) -> str:
-    """The device that a topic's levels name, without empty levels and wrappers ("home", "sensors", "state")."""
-    told = [level for level in levels if level and level.lower() not in WRAPPERS]
-    if not told:
-        told = [level for level in levels if level][:1] or ["mqtt"]
+    """The device that a topic's levels name, without empty levels, dots, and wrappers ("home", "sensors", "state")."""
+    named = [level for level in levels if level not in NOWHERE]
+    told = [level for level in named if level.lower() not in WRAPPERS] or named[:1] or ["mqtt"]
     return clean("/".join(told))
 
 
 def split(levels: list[str]) -> tuple[str, str]:
     """(device, sensor) of a topic that carries one plain value."""
-    told = [level for level in levels if level]
+    told = [level for level in levels if level not in NOWHERE]
     while len(told) > 2 and told[-1].lower() in WRAPPERS:
         told.pop()
     if not told:

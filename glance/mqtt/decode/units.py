@@ -11,7 +11,7 @@ SPELLINGS = {
     "f": "°F", "ºf": "°F", "℉": "°F", "degf": "°F", "deg f": "°F", "fahrenheit": "°F", "° f": "°F", "°f": "°F",
     "&deg;c": "°C", "&deg;f": "°F", "&deg;": "°",
     "kelvin": "K", "lux": "lx", "lx": "lx", "deg": "°", "degrees": "°", "degree": "°", "ohm": "Ω", "ohms": "Ω",
-    "percent": "%", "pct": "%", "%rh": "%", "% rh": "%", "kph": "km/h", "kmh": "km/h", "km_h": "km/h", "mi/h": "mph", "m_s": "m/s", "mps": "m/s",
+    "percent": "%", "pct": "%", "%, rh": "%", "mm per hour": "mm/h", "m^3 / hour": "m³/h", "%rh": "%", "% rh": "%", "kph": "km/h", "kmh": "km/h", "km_h": "km/h", "mi/h": "mph", "m_s": "m/s", "mps": "m/s",
     "hpa": "hPa", "kpa": "kPa", "pa": "Pa", "mbar": "mbar", "kwh": "kWh", "wh": "Wh", "mwh": "MWh", "dbm": "dBm",
     "db": "dB", "ppm": "ppm", "ppb": "ppb", "ug/m3": "µg/m³", "ug/m³": "µg/m³", "µg/m3": "µg/m³", "mg/m3": "mg/m³",
     "m3": "m³", "m3/h": "m³/h", "m^3": "m³", "us/cm": "µS/cm", "µs/cm": "µS/cm", "inhg": "inHg", "mmhg": "mmHg",
@@ -28,7 +28,7 @@ WRITTEN = frozenset(
     "minute minutes h hour hours d day days ms µs dB dBm dBA ppm ppb ppt µg/m³ mg/m³ ug/m3 mg/m3 g/m³ km/h mph m/s kn kt "
     "knots mm/h in/h W/m² kW/m² Ω kΩ MΩ ohm g kg mg lb oz µS/cm uS/cm µT G L/min L/h m³/h l/min l/h rpm B kB KB MB GB "
     "TB KiB MiB GiB bit/s kbit/s Mbit/s B/s kB/s MB/s bps kbps Mbps lqi mired pH IU Bq/m³ pCi/L €/kWh EUR/kWh Ct/kWh "
-    "%RH %rH %rh varh kvarh VAh kVAh J kJ MJ GJ mg/L g/L mS/cm mL/min m³/s L/s NTU".split()
+    "degC degF Percent percent Volts volts Volt Watts watts Watt Amps amps Seconds Minutes Hours Days %RH %rH %rh varh kvarh VAh kVAh J kJ MJ GJ mg/L g/L mS/cm mL/min m³/s L/s NTU".split()
 ) | {"° C", "° F", "% RH", "% rH"}
 
 SUFFIXES = (
@@ -44,7 +44,8 @@ SUFFIXES = (
     ("_seconds", "s"), ("_s", "s"), ("_minutes", "min"), ("_min", "min"), ("_ohm", "Ω"), ("_uv", "µV"),
     ("_m_h", "m/h"), ("_ft", "ft"), ("_in", "in"), ("_w_m2", "W/m²"), ("_celsius", "°C"), ("_fahrenheit", "°F"), ("_rpm", "rpm"),
     ("_us_cm", "µS/cm"), ("_m3h", "m³/h"), ("_m3_h", "m³/h"), ("_l_h", "L/h"), ("_l_min", "L/min"), ("_mps", "m/s"), ("_kts", "kn"),
-    ("_knots", "kn"), ("_degree_compass", "°"), ("_degree_c", "°C"), ("_degree_f", "°F"), ("_degc", "°C"), ("_degf", "°F"), ("_degrees", "°"),
+    ("_knots", "kn"), ("_knot", "kn"), ("_mm_per_hour", "mm/h"), ("_cm_per_hour", "cm/h"), ("_inch_per_hour", "in/h"), ("_inch", "in"),
+    ("_wpm2", "W/m²"), ("_volt", "V"), ("_volts", "V"), ("_watts", "W"), ("_amps", "A"), ("_liters", "L"), ("_litres", "L"), ("_minute", "min"), ("_degree_compass", "°"), ("_degree_c", "°C"), ("_degree_f", "°F"), ("_degc", "°C"), ("_degf", "°F"), ("_degrees", "°"),
 )  # fmt: skip
 # A one-letter suffix is a unit only behind a quantity it can measure: "hepa_a" and "sensor_c" say nothing.
 ONE_LETTER = {
@@ -55,13 +56,14 @@ ONE_LETTER = {
     "_l": ("vol", "water", "consum", "total", "tank", "fuel"), "_g": ("weight", "mass", "acc"),
     "_s": ("upt", "dur", "time", "interval", "delay", "period", "age"), "_in": ("rain", "dist", "depth", "level", "precip"),
     "_min": ("dur", "time", "delay", "interval", "runtime", "remaining"), "_m": (),
+    "_minute": ("dur", "time", "delay", "interval", "remaining"),
 }  # fmt: skip
 
 # Names whose unit is the same everywhere; temperature is not among them: publishers differ.
 KNOWN = {
-    "humidity": "%", "hum": "%", "rh": "%", "relative_humidity": "%", "relativehumidity": "%", "soil_humidity": "%",
+    "humidity": "%", "hum": "%", "rh": "%", "relative_humidity": "%", "relativehumidity": "%", "soil_humidity": "%", "humidityin": "%", "humidityout": "%", "humidity_in": "%", "humidity_out": "%",
     "battery": "%", "battery_level": "%", "batterylevel": "%", "battery_percent": "%", "batt": "%", "battery_percentage": "%",
-    "battery_pct": "%", "soc": "%", "state_of_charge": "%",
+    "battery_pct": "%", "soc": "%", "state_of_charge": "%", "stateofcharge": "%", "state_of_health": "%", "stateofhealth": "%", "soh": "%",
     "percent": "%", "percentage": "%", "moisture": "%", "soil_moisture": "%", "soilmoisture": "%", "co2": "ppm", "eco2": "ppm", "carbondioxide": "ppm",
     "carbon_dioxide": "ppm", "rssi": "dBm", "wifi_rssi": "dBm", "link_rssi": "dBm", "wifi_signal": "dBm", "wifi_strength": "dBm",
     "linkquality": "lqi", "link_quality": "lqi", "lqi": "lqi", "illuminance": "lx", "illuminance_lux": "lx", "lux": "lx",
@@ -70,6 +72,7 @@ KNOWN = {
     "pm10_0": "µg/m³", "power": "W", "active_power": "W", "apparent_power": "VA", "reactive_power": "var",
     "current": "A", "wind_dir": "°", "wind_direction": "°", "winddirection": "°", "winddir": "°", "snr": "dB",
     "tempc": "°C", "tempf": "°F", "uptime_sec": "s", "uptime_seconds": "s", "uptimesec": "s",
+    "celsius": "°C", "fahrenheit": "°F", "kwh": "kWh", "watt": "W", "watts": "W", "amps": "A", "hpa": "hPa",
 }  # fmt: skip
 # tempC, outTempF, dewPointC: the scale as a capital of its own.
 CAMEL = re.compile(r"(?:[tT]emp|[tT]emperature|[pP]oint|[cC]hill|[iI]ndex|[lL]ike)[CF]\Z")
@@ -85,11 +88,11 @@ def normal(unit: str | None) -> str | None:
     if not text or not text.isprintable():
         return None
     if len(text) == 1:
-        return {"C": "°C", "F": "°F"}.get(text, text)
+        return {"C": "°C", "F": "°F", "℃": "°C", "℉": "°F"}.get(text, text)
     return SPELLINGS.get(text.lower(), text) if text not in WRITTEN or text in SPELLED else text
 
 
-SPELLED = {"ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "%RH", "%rH", "%rh", "% RH", "% rH", "sec", "secs", "second", "seconds", "mins", "minute", "minutes", "hour", "hours", "day", "days"}  # fmt: skip
+SPELLED = {"degC", "degF", "Percent", "percent", "Volts", "volts", "Volt", "Watts", "watts", "Watt", "Amps", "amps", "Seconds", "Minutes", "Hours", "Days", "ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "%RH", "%rH", "%rh", "% RH", "% rH", "sec", "secs", "second", "seconds", "mins", "minute", "minutes", "hour", "hours", "day", "days"}  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
@@ -98,7 +101,7 @@ def by_suffix(key: str) -> str | None:
     if key.endswith(")"):
         inside = key[:-1].rpartition("(")[2].strip()
         return normal(inside) if inside in WRITTEN else None
-    lower = key.lower()
+    lower = key.lower().replace("-", "_")
     found: tuple[str, str] | None = None
     for suffix, unit in SUFFIXES:
         if lower.endswith(suffix) and len(lower) > len(suffix) and (found is None or len(suffix) > len(found[0])):
@@ -116,9 +119,16 @@ def by_name(key: str) -> str | None:
     """The unit of a name that is measured in the same unit by everybody (`humidity`, `rssi`, `co2`)."""
     lower = key.lower()
     found = KNOWN.get(lower) or KNOWN.get(TINY.sub("", lower))
-    if found is None and lower.endswith(("humidity", "state_of_charge")):
+    if found is None and (
+        lower.endswith(("humidity", "state_of_charge")) or (key.endswith("Percent") and key != lower)
+    ):
         return "%"
-    if found is None and CAMEL.search(key):
+    if found is None and lower.endswith("rssi"):
+        return "dBm"
+    if found is None and "." in lower:
+        # battery.voltage of a UPS
+        found = KNOWN.get(lower.rpartition(".")[2])
+    if found is None and (CAMEL.search(key) or key in ("tC", "tF")):
         return f"°{key[-1]}"
     return found
 
@@ -130,8 +140,11 @@ def guess(key: str, value: object) -> str | None:
         unit = by_name(key)
         if unit is None and key.lower() in ("voltage", "battery_voltage", "batteryvoltage", "volt", "volts"):
             return "mV" if isinstance(value, int | float) and value >= 1000 else "V"
-        if unit == "%" and isinstance(value, float) and ("batt" in key.lower() and 0 < value < 5 and value % 1):
-            return None
-        if unit == "dBm" and isinstance(value, float) and value > 0:
+        if unit == "%" and isinstance(value, float | int) and "batt" in key.lower():
+            if value > 100:
+                # A battery by its voltage (RuuviTag): 2977.
+                return "mV" if 1500 <= value <= 4500 else None
+            return None if 0 < value < 5 and value % 1 else unit
+        if unit == "dBm" and isinstance(value, int | float) and value > 0:
             return None
     return unit

@@ -6,45 +6,60 @@ Source: exposes of zigbee-herdsman-converters (lib/exposes.ts). `voltage` is mV 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from glance.mqtt.decode import units
 from glance.mqtt.decode.values import number
 
 UNITS = {
-    "temperature": "°C", "local_temperature": "°C", "device_temperature": "°C", "occupied_heating_setpoint": "°C",
-    "unoccupied_heating_setpoint": "°C", "occupied_cooling_setpoint": "°C", "current_heating_setpoint": "°C",
-    "internal_heating_setpoint": "°C", "away_preset_temperature": "°C", "local_temperature_calibration": "°C",
-    "external_temperature": "°C", "external_temperature_input": "°C", "eco_temperature": "°C", "comfort_temperature": "°C",
-    "soil_temperature": "°C", "max_temperature": "°C", "min_temperature": "°C", "open_window_temperature": "°C",
+    "temperature": "°C", "setpoint": "°C", "setpoint_limit": "°C", "temperature_limit": "°C", "temperature_calibration": "°C",
+    "temperature_input": "°C",
     "humidity": "%", "soil_moisture": "%", "battery": "%", "position": "%", "tilt": "%", "pi_heating_demand": "%",
-    "valve_position": "%", "valve_opening_degree": "%", "co": "ppm", "running_time_percent": "%", "humidity_max": "%", "humidity_min": "%",
-    "pressure": "hPa", "linkquality": "lqi", "illuminance": "lx", "illuminance_lux": "lx", "color_temp": "mired",
-    "color_temp_startup": "mired", "current": "A", "power": "W", "energy": "kWh", "produced_energy": "kWh",
-    "power_apparent": "VA", "power_reactive": "var", "ac_frequency": "Hz", "frequency": "Hz",
-    "co2": "ppm", "eco2": "ppm", "pm25": "µg/m³", "pm10": "µg/m³", "pm1": "µg/m³", "noise": "dBA", "gas_value": "LEL",
-    "target_distance": "m", "maximum_range": "m", "minimum_range": "m", "distance": "m", "elapsed": "ms",
-    "calibration_time": "s", "calibration_time_left": "s", "calibration_time_right": "s", "occupancy_timeout": "s",
-    "action_duration": "s", "keep_time": "s", "duration": "s", "transition": "s",
+    "pi_cooling_demand": "%", "valve_position": "%", "valve_opening_degree": "%", "running_time_percent": "%",
+    "co": "ppm", "co2": "ppm", "eco2": "ppm", "pm25": "µg/m³", "pm10": "µg/m³", "pm1": "µg/m³", "noise": "dBA",
+    "gas_value": "LEL", "smoke_density": "%obs/m", "pressure": "hPa", "linkquality": "lqi", "illuminance": "lx",
+    "illuminance_lux": "lx", "color_temp": "mired", "color_temp_startup": "mired",
+    "current": "A", "rms_current": "A", "current_neutral": "A", "power": "W", "active_power": "W", "overload_protection": "W",
+    "rms_voltage": "V", "energy": "kWh", "produced_energy": "kWh", "energy_produced": "kWh", "consumed_energy": "kWh",
+    "energy_consumed": "kWh", "summ_delivered": "kWh", "summ_received": "kWh",
+    "power_apparent": "VA", "apparent_power": "VA", "power_reactive": "var", "reactive_power": "var",
+    "ac_frequency": "Hz", "frequency": "Hz", "target_distance": "m", "range": "m", "detection_distance": "m",
+    "detection_range": "m", "distance": "m", "elapsed": "ms", "calibration_time": "s", "occupancy_timeout": "s",
+    "action_duration": "s", "keep_time": "s", "fading_time": "s", "duration": "s", "transition": "s", "boost_time": "s",
+    "auto_relock_time": "s", "detection_interval": "s",
     "angle": "°", "angle_x": "°", "angle_y": "°", "angle_z": "°", "angle_x_absolute": "°", "angle_y_absolute": "°",
     "flow": "m³/h", "volume": "m³", "water_consumed": "L", "rain_intensity": "mV", "wind_speed": "m/s",
-    "heating_setpoint": "°C", "smoke_density": "%obs/m", "uv_index": None, "voltage": None,
 }  # fmt: skip
-ENDPOINTS = ("_left", "_right", "_center", "_top", "_bottom", "_l1", "_l2", "_l3", "_l4", "_l5", "_l6", "_l7", "_l8",
-             "_phase_b", "_phase_c", "_1", "_2", "_3", "_4", "_a", "_b", "_c", "_rms")  # fmt: skip
-SUFFIXED = ("_temperature", "_setpoint")
+# Parts of a property's name that say which of several, or over which time; its unit is that of the rest.
+QUALIFIERS = frozenset(
+    "left right center top bottom l1 l2 l3 l4 l5 l6 l7 l8 phase a b c 1 2 3 4 rms max min maximum minimum average today 20min "
+    "total scheduled".split()
+)
+# Whose temperature or setpoint it is does not change the unit: device_temperature, occupied_heating_setpoint.
+MEASURED_ENDS = ("temperature", "setpoint", "setpoint_limit", "temperature_limit", "temperature_calibration",
+                 "temperature_input", "summ_delivered", "summ_received")  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def quantity(key: str) -> str:
+    """The property that a name is about, without its qualifiers: `power_l1`, `temperature_max`, `max_temperature`."""
+    if key in UNITS:
+        return key
+    told = "_".join(part for part in key.split("_") if part not in QUALIFIERS)
+    if told in UNITS:
+        return told
+    return next((end for end in MEASURED_ENDS if told.endswith(f"_{end}")), told)
 
 
 def unit_of(key: str, raw: Any, _fields: Mapping[str, Any]) -> str | None:
     """The unit of a property; None where devices differ (voc, formaldehyde)."""
-    base = key
-    if key not in UNITS:
-        base = next((key[: -len(end)] for end in ENDPOINTS if key.endswith(end) and key[: -len(end)] in UNITS), key)
+    base = quantity(key)
     if base in ("voltage", "battery_voltage"):
         value = number(raw)
         return "mV" if value is not None and value >= 1000 else "V"
     if base in UNITS:
         return UNITS[base]
-    if key.endswith(SUFFIXED):
+    if key.endswith("Temperature"):
         return "°C"
     return units.by_suffix(key) if "_" in key and key != key.lower() else None

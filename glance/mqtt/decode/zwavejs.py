@@ -21,7 +21,14 @@ ECOSYSTEM = "zwave-js-ui"
 # Command classes that have values; a node before them is a number too.
 FIRST_CLASS, LAST_CLASS = 32, 159
 # Central Scene: 0 a push, 1 let go, 2 held, 3 two pushes.
-SCENE = re.compile(r"(?:91/[0-9]+|central_scene/endpoint_[0-9]+)/scene/")
+SCENE = re.compile(
+    r"(?:(?:91/[0-9]+|central_scene/endpoint_[0-9]+)/scene/|(?:43/[0-9]+|scene_activation/endpoint_[0-9]+)/sceneId\Z)"
+)
+# Command classes by which a node tells what it is: manufacturer, versions, Z-Wave Plus.
+ABOUT = re.compile(
+    r"(?:(?:114|134|94)/[0-9]+|(?:manufacturer_specific|version|z-?wave_?plus_info)/endpoint_[0-9]+)/", re.I
+)
+LEVEL = re.compile(r"(?:128/[0-9]+|battery/endpoint_[0-9]+)/level\Z")
 META = frozenset(("nodeinfo", "lastActive", "hass", "version"))
 
 
@@ -67,7 +74,7 @@ def read(draft: Draft, prefix: str, rest: list[str]) -> None:
         state = presence(str(value.get("value") if type(value) is dict else value))
         if state:
             draft.alive(prefix, state, bridge=True)
-    elif rest[-1] == "status" and len(rest) <= 3:
+    elif rest[-1] == "status" and _split(rest) is None:
         said = value.get("value", value.get("status")) if type(value) is dict else value
         state = presence(str(said))
         if state:
@@ -81,6 +88,9 @@ def read(draft: Draft, prefix: str, rest: list[str]) -> None:
             if scene is not None:
                 draft.reading(_device(draft, prefix, split[0]), split[1], scene, None, "event")
             draft.says("event", "A push of a button: an event, no line.")
+            return
+        if ABOUT.match(split[1]):
+            draft.says("meta", "The node about itself: no reading.")
             return
         _value(draft, _device(draft, prefix, split[0]), split[1], value)
 
@@ -96,8 +106,9 @@ def _device(draft: Draft, prefix: str, node: str) -> str:
 
 
 def _value(draft: Draft, device: str, sensor: str, value: Any) -> None:
+    usual = _usual_unit(sensor)
     if type(value) is not dict:
-        draft.reading(device, sensor, value, units.by_suffix(sensor.rpartition("/")[2]))
+        draft.reading(device, sensor, value, usual)
         return
     draft.time(value.get("time", value.get("lastUpdate")))
     room, name, unit = value.get("nodeLocation"), value.get("nodeName"), value.get("unit")
@@ -120,4 +131,10 @@ def _value(draft: Draft, device: str, sensor: str, value: Any) -> None:
             )
         )
     if type(value.get("value")) not in (dict, list):
-        draft.reading(device, sensor, value.get("value"), text(unit))
+        draft.reading(device, sensor, value.get("value"), text(unit) or usual)
+
+
+def _usual_unit(sensor: str) -> str | None:
+    """The unit of a value that is published without one."""
+    name = sensor.rpartition("/")[2]
+    return "%" if name == "Humidity" or LEVEL.match(sensor) else units.by_suffix(name)

@@ -90,13 +90,20 @@ function tipFor(host, chart) {
   tip.style.top = '8px';
 }
 
-function paths(s, i) {
-  if (s.bars) return { paths: uPlot.paths.bars({ size: [0.7, 48], align: 1 }), fill: () => ink('--s' + (i % 4 + 1)), width: 0 };
+function paths(host, s, i) {
+  if (s.bars) return { paths: uPlot.paths.bars({ size: [0.7, 48], align: 1 }), fill: () => shade(host, i), width: 0 };
   return s.steps ? { paths: uPlot.paths.stepped({ align: 1 }) } : {};
 }
 
-// A mark that would be cut off at the edge of the card is left out.
-function fits(plot, t, text) { return plot.valToPos(t, 'x') + 3.4 * text.length <= plot.bbox.width / devicePixelRatio + RIGHT_PX; }
+// A mark that would be cut off at the edge of the card, or run into the lowest mark of the other axis, is left out.
+function fits(plot, t, text) {
+  const at = plot.valToPos(t, 'x'), half = 3.4 * text.length;
+  return at >= half - 6 && at + half <= plot.bbox.width / devicePixelRatio + RIGHT_PX;
+}
+
+// What is old is drawn in grey, as the rest of its card.
+const OLD = new Set(['stale', 'offline']);
+function shade(host, i) { return ink(OLD.has(host.closest('.w')?.dataset.state) ? '--ink-3' : '--s' + (i % 4 + 1)); }
 
 function options(host, chart, span_s) {
   const font = '11px ' + getComputedStyle(document.body).fontFamily, unit = chart.series[0]?.unit, bars = Math.max(0, ...chart.series.map(s => s.bars || 0));
@@ -111,7 +118,7 @@ function options(host, chart, span_s) {
       { stroke: () => ink('--ink-3'), font, size: 22, gap: 4, grid: { show: false }, ticks: { show: false }, space: 70, values: (plot, ts) => ts.map(t => (fits(plot, t, mark(t)) ? mark(t) : '')) },
       { stroke: () => ink('--ink-3'), font, size: (_, marks) => Math.max(34, ...(marks ?? []).map(mark => 14 + 6.5 * mark.length)), gap: 6, space: 34, grid: { stroke: () => ink('--line'), width: 1 }, ticks: { show: false }, values: (_, vs) => vs.map(v => (v == null ? '' : grouped(String(+v.toFixed(6)))) + short) },
     ],
-    series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => ink('--s' + (i % 4 + 1)), width: 1.75, dash: s.bars ? null : DASH[i % 4], points: { show: (plot, k) => plot.data[k].filter(v => v != null).length === 1, size: 6 }, spanGaps: !!s.steps, ...paths(s, i) }))],
+    series: [{}, ...chart.series.map((s, i) => ({ label: s.label, stroke: () => shade(host, i), width: 1.75, dash: s.bars ? null : DASH[i % 4], points: { show: (plot, k) => !s.bars && plot.data[k].filter(v => v != null).length === 1, size: 6 }, spanGaps: !!s.steps, ...paths(host, s, i) }))],
     hooks: { setCursor: [() => chart.plot && tipFor(host, chart)], setSelect: [plot => { if (plot.select.width > 0) chart.zoomed = true; }] },
   };
 }
@@ -130,7 +137,9 @@ function draw(host, { series = [] } = read(host)) {
   host.append(chart.tip);
   if (!known) {
     charts.set(host, chart);
-    new ResizeObserver(() => host.clientWidth && chart.plot.setSize({ width: host.clientWidth, height: Math.max(10, host.clientHeight) })).observe(host);
+    new ResizeObserver(() => charts.get(host) === chart && host.clientWidth && chart.plot.setSize({ width: host.clientWidth, height: Math.max(10, host.clientHeight) })).observe(host);
+    const card = host.closest('.w');
+    if (card) new MutationObserver(() => charts.get(host) === chart && chart.plot.redraw(false)).observe(card, { attributeFilter: ['data-state'] });
   }
 }
 function label(span_s) { return span_s <= 600 ? 'seconds' : span_s <= 172800 ? 'hours' : span_s <= 864000 ? 'days' : 'dates'; }
@@ -223,6 +232,7 @@ document.addEventListener('glance:data', event => {
   if (chart?.own) extremes(event.target.closest('.w'), chart.series);
   else draw(event.target);
 });
+document.addEventListener('glance:unplot', ({ target }) => { charts.get(target)?.plot.destroy(); charts.delete(target); });
 document.addEventListener('glance:theme', recolour);
 matchMedia('(prefers-color-scheme: light)').addEventListener('change', recolour);
 document.addEventListener('htmx:after:swap', all);

@@ -23,12 +23,15 @@ function steps(password) {
   return Math.min(4, 1 + (password.length >= 14) + (kinds >= 2) + (password.length >= 18 && different >= 9));
 }
 
+const WORDS = ["", "Weak. ", "Fair. ", "Good. ", "Strong. "];
 function addStrength(template) {
   const bar = template.content.firstElementChild.cloneNode(true);
-  const input = template.closest(".field").querySelector("input");
+  const field = template.closest(".field"), input = field.querySelector("input"), word = document.createTextNode("");
   template.before(bar);
+  field.querySelector(".help").prepend(word);
   input.addEventListener("input", () => {
     const on = steps(input.value);
+    word.data = WORDS[on];
     [...bar.children].forEach((step, at) => step.classList.toggle("on", at < on));
   });
 }

@@ -28,7 +28,11 @@ htmx.registerExtension('keep', {
   htmx_before_morph_node(old, { newNode }) {
     // What an update leaves out to stay small: `data-keep` stands in its place.
     if (newNode.matches?.('[data-keep]')) return false;
-    if (old.matches('[data-plot]')) { replot(old, newNode); return false; }
+    if (old.matches('[data-plot]')) {
+      if (newNode.matches?.('[data-plot]')) { replot(old, newNode); return false; }
+      // words take its place: what it drew must not stay below them
+      old.dispatchEvent(new CustomEvent('glance:unplot', { bubbles: true }));
+    }
     if (old.matches('[data-live]') && old.textContent !== newNode.textContent) changed(old, 'tick');
     if (old.matches('.w[data-state="live"]') && old.dataset.at !== newNode.dataset.at) {
       const mark = old.querySelector('.live-mark');

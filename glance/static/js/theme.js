@@ -1,3 +1,13 @@
+// What the head of every page needs. The chosen one of a row that scrolls sideways is in sight.
+function intoSight() {
+  for (const chosen of document.querySelectorAll('.tabs [aria-current], .setnav [aria-current]')) {
+    const row = chosen.parentElement, over = chosen.getBoundingClientRect().right - row.getBoundingClientRect().right;
+    if (over > 0) row.scrollLeft += over + 24;
+  }
+}
+// A script may run before the stylesheet is there.
+if (document.readyState === 'complete') intoSight(); else addEventListener('load', intoSight, { once: true });
+
 // The theme button: auto, light, dark. Kept in a cookie, so the server writes it into the page before the first paint.
 const NEXT = { auto: 'light', light: 'dark', dark: 'auto' };
 const SIGN = { auto: 'auto', light: 'sun', dark: 'moon' };

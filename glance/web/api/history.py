@@ -21,14 +21,14 @@ from glance.web.api.routing import route
 from glance.web.api.samples import shown as shown_sample
 from glance.web.api.samples import value_of
 from glance.web.api.times import iso
-from glance.web.devices.finding import find_device, find_sensor
+from glance.web.devices.finding import find_both, find_sensor
 
 TAG = "Devices and samples"
 DAY_S = 86_400.0
 POINTS, MOST_POINTS = 300, 5000
 MOST_RAW = 100_000
 STEP_S = {"m": 60.0, "h": 3600.0, "d": DAY_S, "w": 7 * DAY_S}
-_SPAN = re.compile(r"^-(\d{1,6})([mhdw])$")
+_SPAN = re.compile(r"^-([0-9]{1,6})([mhdw])$")
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 SPAN: dict[str, Any] = {
@@ -69,7 +69,7 @@ def sensor_history(device_id: str, sensor: str) -> Any:
     """`{"unit", "points": [{"t", "avg", "min", "max", "n"}]}`, never more points than asked for. With `raw=1`, and for words,
     single samples: `{"t", "id", "value", "label"?}`, at most 100 000 of them."""
     rt = runtime()
-    found = find_sensor(rt, find_device(rt, device_id), sensor)
+    found = find_sensor(rt, *find_both(rt, device_id, sensor))
     begin, end = _stretch(rt)
     if _is_raw(found):
         samples = rt.samples.between(found.id, begin, end, MOST_RAW)
@@ -92,8 +92,8 @@ def sensor_history(device_id: str, sensor: str) -> Any:
 def sensor_history_csv(device_id: str, sensor: str) -> Response:
     """The same as a file for a spreadsheet; with `raw=1` every single sample, however many."""
     rt = runtime()
-    device = find_device(rt, device_id)
-    found = find_sensor(rt, device, sensor)
+    device, name = find_both(rt, device_id, sensor)
+    found = find_sensor(rt, device, name)
     begin, end = _stretch(rt)
     if _is_raw(found):
         rows = _raw_rows(rt, found, begin, end)
@@ -146,7 +146,7 @@ def sensor_history_csv(device_id: str, sensor: str) -> Response:
 def sensor_use(device_id: str, sensor: str) -> Any:
     """The growth of a counter (state class total or total_increasing) per hour or day here; resets are tolerated."""
     rt = runtime()
-    found = find_sensor(rt, find_device(rt, device_id), sensor)
+    found = find_sensor(rt, *find_both(rt, device_id, sensor))
     per = request.args.get("per", "hour")
     if per not in ("hour", "day"):
         raise _wrong("per", "must be hour or day")
@@ -222,7 +222,7 @@ def _moment(name: str, now: float) -> float | None:
     if span := _SPAN.match(raw):
         return now - int(span[1]) * STEP_S[span[2]]
     try:
-        at = float(raw) if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", raw) else datetime.fromisoformat(raw).timestamp()
+        at = float(raw) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", raw) else datetime.fromisoformat(raw).timestamp()
     except (ValueError, OverflowError, OSError):
         at = -1.0
     if not 0 <= at <= 4_102_444_800:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glance.mqtt.decode.native import parse_about, parse_body
+from glance.mqtt.decode.native import parse_about, parse_body, parse_meanings
 from glance.runtime import Runtime
 from glance.web import door, runtime
 from glance.web.api.routing import need, route
@@ -65,5 +65,5 @@ def store(rt: Runtime, body: Any) -> dict[str, int]:
     for device in sorted({reading.device for reading in readings}):
         need(f"ingest:{device}")
     door.charge("readings", len(readings))
-    stored = rt.ingest.submit(readings, about=parse_about(body, readings))
+    stored = rt.ingest.submit(readings, about=parse_about(body, readings), meanings=parse_meanings(readings))
     return {"stored": stored, "ignored": len(readings) - stored}

@@ -12,7 +12,7 @@ from glance.web.api import device_schemas, schemas
 from glance.web.api.routing import route
 from glance.web.api.samples import value_of
 from glance.web.api.times import iso
-from glance.web.devices.finding import find_device, find_sensor
+from glance.web.devices.finding import find_both, find_device, find_sensor
 
 TAG = "Devices and samples"
 CHANGES = {
@@ -56,8 +56,8 @@ def list_sensors(device_id: str) -> Any:
 def change_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
     """Changes the fields that are given; null gives one back to what the device declares."""
     rt = runtime()
-    device = find_device(rt, device_id)
-    changed = rt.devices.change_sensor(device.id, sensor, {CHANGES[name]: value for name, value in body.items()})
+    device, name = find_both(rt, device_id, sensor)
+    changed = rt.devices.change_sensor(device.id, name, {CHANGES[each]: value for each, value in body.items()})
     rt.series.changed()
     return shown(rt, changed, rt.clock())
 
@@ -76,8 +76,8 @@ def change_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
 def merge_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
     """Joins both histories under the name of the other."""
     rt = runtime()
-    device = find_device(rt, device_id)
-    own = find_sensor(rt, device, sensor)
+    device, name = find_both(rt, device_id, sensor)
+    own = find_sensor(rt, device, name)
     if rt.devices.find(body["device"], body["sensor"]) is None:
         raise Invalid("sensor is no sensor of that device.", [FieldError("sensor", "is no sensor of that device")])
     joined = rt.devices.merge_sensors(device.id, own.sensor, body["device"], body["sensor"])
@@ -112,7 +112,8 @@ def separate_sensor(device_id: str, sensor: str) -> Any:
 def delete_sensor(device_id: str, sensor: str) -> Any:
     """A retained message does not bring it back; a reading that is sent anew does."""
     rt = runtime()
-    rt.devices.forget_sensor(find_device(rt, device_id).id, sensor)
+    device, name = find_both(rt, device_id, sensor)
+    rt.devices.forget_sensor(device.id, name)
     rt.series.changed()
     return None, 204
 
@@ -128,7 +129,8 @@ def delete_sensor(device_id: str, sensor: str) -> Any:
 def restore_sensor(device_id: str, sensor: str) -> Any:
     """Undoes forgetting, with the history."""
     rt = runtime()
-    restored = rt.devices.restore_sensor(find_device(rt, device_id).id, sensor)
+    device, name = find_both(rt, device_id, sensor)
+    restored = rt.devices.restore_sensor(device.id, name)
     rt.series.changed()
     return shown(rt, restored, rt.clock())
 

@@ -75,7 +75,7 @@ def markdown(dashboard: Dashboard, widgets: list[Widget], views: dict[str, View]
         yield ""
         yield f"## {_line(widget.title)}"
         yield ""
-        yield f"{widget.custom_widget}, {view.away or view.state}{_age(view, now)}"
+        yield f"{widget.custom_widget}, {'offline' if view.away == 'broker' else view.away or view.state}{_age(view, now)}"
         if view.failure is not None:
             yield f"Failed {_utc(view.failure.at)}: {_line(view.failure.message)}"
         elif view.sentence:

@@ -58,6 +58,7 @@ ECOSYSTEMS = {
     "openwb": "openWB",
     "lorawan": "LoRaWAN",
     "senml": "SenML",
+    "influx": "InfluxDB line protocol",
     "derived": "Derived values",
 }
 

@@ -84,10 +84,13 @@ class Door:
 
     def wait_s(self) -> float:
         """Begin a try at the password or the setup code: 0, or the seconds until this address (or anyone) may try again."""
-        now = self.clock()
+        now, key = self.clock(), client_key(request.remote_addr or "")
+        # Whoever goes on knocking during his pause is heard no more: his tries must not bring about a pause for everybody.
+        waiting = self.by_address.paused_s(key, now)
         # The owner at the machine itself is not kept out by what others try from elsewhere.
-        waiting = 0.0 if access.is_local(request) else self.overall.wait_s("all", now)
-        return waiting or self.by_address.wait_s(client_key(request.remote_addr or ""), now)
+        if not waiting and not access.is_local(request):
+            waiting = self.overall.wait_s("all", now)
+        return waiting or self.by_address.wait_s(key, now)
 
     def tries_left(self) -> int:
         """How many tries this address has before its pause."""

@@ -13,7 +13,11 @@ from glance.config import Settings
 HOME_SUFFIXES = (".local", ".lan", ".home.arpa", ".internal")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
-_HOST = re.compile(r"(?P<name>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?", re.ASCII)
+# What no name can be, such as one that begins with a dot, the framework could not build addresses for.
+_HOST = re.compile(
+    r"(?P<name>(?=[^:]{1,253}(?::|$))(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?",
+    re.ASCII,
+)
 _SINGLE = re.compile(r"[a-z0-9_-]+", re.ASCII)
 
 

@@ -42,6 +42,12 @@ class Attempts:
                 count.until = now + self.pause_s
             return 0.0
 
+    def paused_s(self, key: str, now: float) -> float:
+        """The seconds until the pause of a key is over, 0 where it has none; counts nothing."""
+        with self._lock:
+            count = self._counts.get(key)
+            return 0.0 if count is None else max(0.0, count.until - now)
+
     def left(self, key: str) -> int:
         """How many tries are left before the pause."""
         with self._lock:
