@@ -51,6 +51,8 @@ POST   /dashboards/<slug>/delete            owner
 POST   /dashboards/<slug>/demo              owner
 POST   /dashboards/<slug>/demo/remove       owner
 POST   /dashboards/<slug>/found             owner
+GET    /dashboards/<slug>/found/devices     owner
+POST   /dashboards/<slug>/found/devices     owner
 GET    /dashboards/import                   owner
 POST   /dashboards/import                   owner
 GET    /dashboards/new                      owner

@@ -20,6 +20,7 @@ from glance import passwords
 from glance.config import Settings
 from glance.icons import Icons
 from glance.live import Hub
+from glance.outbound.ask import VIA
 from glance.store.db import Database
 from glance.store.owner import KEEP_S, TOUCH_EVERY_S, Owner
 from glance.store.tokens import Tokens
@@ -297,6 +298,7 @@ def test_nobody_from_elsewhere_can_choose_to_do_without_a_password(house: Callab
         (HERE, {"X-Forwarded-Proto": "http"}),
         (HERE, {"Forwarded": "for=127.0.0.1"}),
         (HERE, {"Via": "1.1 proxy"}),
+        (HERE, {"Via": VIA}),
         (HERE, {"X-Real-IP": "127.0.0.1"}),
         (HERE, {"CF-Connecting-IP": "127.0.0.1"}),
         (HERE, {"X-Client-IP": "127.0.0.1"}),

@@ -225,3 +225,27 @@ def test_what_python_cannot_take_is_refused_with_a_sentence(text: str) -> None:
     assert "too deeply" in found[1]
     with pytest.raises(Invalid):
         expressions.render({"url": text}, {"params": {}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for i in params.list %}{{ params.list|unique|list|length }}{% endfor %}",
+        "{% for i in params.list if params.list|sort == 3 %}x{% endfor %}",
+        "{{ params.list|sort|length }}" * 600,
+        ["{{ params.list|sort|length }}"] * 2000,
+    ],
+    ids=["loop", "condition", "one text", "many texts"],
+)
+def test_what_takes_long_is_ended_after_a_second_of_work(text: Any) -> None:
+    """They took from seven seconds to minutes, in the name of whoever may run a custom widget."""
+    with pytest.raises(Invalid, match="it takes longer than a second"):
+        expressions.render(text, {"params": {"list": list(range(20_000))}})
+
+
+def test_a_number_of_any_length_is_not_read() -> None:
+    names = {"params": {"long": "f" * 400_000}}
+    with pytest.raises(Invalid, match="int takes at most 400 digits"):
+        expressions.render("{{ params.long|int(0, 16) // 3 }}", names)
+    assert expressions.render("{{ 'ab'|int(7, 16) }}", names) == 171
+    assert expressions.render("{{ 'x'|int(7) }}", names) == 7

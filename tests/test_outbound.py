@@ -379,6 +379,19 @@ def test_credentials_stay_behind_when_a_redirect_leaves_the_server(up: Upstream,
         assert seen["x-plain"] == "stays"
 
 
+def test_what_another_server_redirects_to_does_not_look_like_the_owner_on_this_computer(
+    up: Upstream, outbound: Outbound
+) -> None:
+    # a request with Via is not local (see tests/test_door.py): else a server could have Glance ask Glance, as its owner
+    with Upstream() as other:
+        up.redirect("/", other.url("/a"), status=307)
+        other.redirect("/a", other.url("/b"), status=307)
+        other.json("/b", 1)
+        client(outbound).request("POST", up.url("/"), json={"title": "x"})
+        assert "via" not in up.last().headers
+        assert [other.last(path).headers["via"] for path in ("/a", "/b")] == ["1.1 glance", "1.1 glance"]
+
+
 def test_a_body_with_a_secret_does_not_follow_to_another_server(up: Upstream, outbound: Outbound) -> None:
     with Upstream() as other:
         up.redirect("/", other.url("/"), status=307)

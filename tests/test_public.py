@@ -328,6 +328,7 @@ def test_pictures_have_names_of_the_day_and_come_by_them(
     [
         ("<p>Words &amp; <b>more</b></p>", "<p>Words &amp; <b>more</b></p>"),
         ("<button>Do it</button><p>After</p>", "<p>After</p>"),
+        ('<time datetime="2026-01-02" data-ago>2 Jan</time>', '<time datetime="2026-01-02" data-ago="">2 Jan</time>'),
         ('<form method="post"><p>In a form</p><input value="x"></form>', "<p>In a form</p>"),
         ('<form role="search"><p>Engine</p></form>ok', "ok"),
         ("<textarea>My\n note</textarea>", '<pre class="as-typed">My\n note</pre>'),

@@ -16,7 +16,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Undefined
 
 from glance.errors import Invalid
-from glance.expressions.sandbox import FILTERS, MAX_OUTPUT_CHARS, Offered, Unknown, environment
+from glance.expressions.sandbox import FILTERS, MAX_OUTPUT_CHARS, Offered, Unknown, environment, in_time, timed
 
 __all__ = ["Offered", "check", "complete", "credentials_in", "faults", "render"]
 
@@ -31,14 +31,19 @@ _STATEMENTS = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes
 def render(value: Any, names: Mapping[str, Any]) -> Any:
     """`value` with every expression in its strings evaluated, through mappings (values only) and lists.
 
-    Invalid with a sentence that shows the expression and names what is unknown in it.
+    Invalid with a sentence that shows the expression and names what is unknown in it, or that it takes too long.
     """
+    with in_time():
+        return _rendered(value, names)
+
+
+def _rendered(value: Any, names: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
         return _evaluated(value, names) if "{{" in value or "{%" in value else value
     if isinstance(value, Mapping):
-        return {key: render(item, names) for key, item in value.items()}
+        return {key: _rendered(item, names) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [render(item, names) for item in value]
+        return [_rendered(item, names) for item in value]
     return value
 
 
@@ -169,6 +174,8 @@ def _parsed(text: str) -> nodes.Template:
     try:
         tree = environment.parse(source)
         _refuse_more(tree)
+        for loop in tree.find_all(nodes.For):
+            timed(loop)
     except TemplateSyntaxError as error:
         raise _Faulty(error.lineno, _sentence(error)) from error
     except RecursionError as error:

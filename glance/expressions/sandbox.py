@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.filters import do_round
+from jinja2.filters import do_int, do_round
 from jinja2.runtime import Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_OUTPUT_CHARS = 100_000
 MAX_RANGE = 1000
 MAX_ITEMS = 20_000
+MAX_DIGITS = 400
+# Of the thread's own time, for all strings that are evaluated together.
+MAX_CPU_S = 1.0
+# A name no expression can write.
+_TIMED = "<timed>"
+_until: ContextVar[float | None] = ContextVar("when the expressions being evaluated have to be done", default=None)
 
 FILTERS = frozenset(
     "abs b64 d default first float int join last length list lower replace reverse round sort string title tojson trim "
@@ -26,6 +36,46 @@ METHODS = frozenset(
     "endswith get items keys lower lstrip removeprefix removesuffix rstrip split splitlines startswith strip title upper "
     "values".split()
 )
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """What is evaluated meanwhile has MAX_CPU_S together; SecurityError from within where that is over."""
+    token = _until.set(time.thread_time() + MAX_CPU_S)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def _look_at_clock() -> None:
+    until = _until.get()
+    if until is not None and time.thread_time() > until:
+        raise SecurityError("it takes longer than a second")
+
+
+def _each(values: Iterable[Any]) -> Iterator[Any]:
+    """What a loop goes over."""
+    for value in values:
+        _look_at_clock()
+        yield value
+
+
+def timed(loop: nodes.For) -> None:
+    """Make a loop look at the clock with each of its items, those it leaves out too."""
+    loop.iter = nodes.Filter(loop.iter, _TIMED, [], [], None, None, lineno=loop.lineno)
+
+
+def _looking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, with a look at the clock after it."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found = function(*args, **kwargs)
+        _look_at_clock()
+        return found
+
+    return call
 
 
 class Unknown(StrictUndefined):
@@ -128,6 +178,13 @@ def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
     return do_round(value, places, method)
 
 
+def _int(value: Any, default: Any = 0, base: int = 10) -> Any:
+    """`int`, of at most 400 digits: Python would read any number of them in base 16."""
+    if isinstance(value, (str, bytes)) and len(value) > MAX_DIGITS:
+        raise SecurityError(f"int takes at most {MAX_DIGITS} digits")
+    return do_int(value, default, base)
+
+
 def _list(values: Any) -> list[Any]:
     """A list, bounded."""
     if isinstance(values, (str, Mapping, list, tuple, range)) and len(values) > MAX_ITEMS:
@@ -153,6 +210,7 @@ def _made() -> Environment:
     offered: dict[str, Callable[..., Any]] = {name: made.filters[name] for name in FILTERS if name in made.filters}
     made.filters = {
         **offered,
+        "int": _int,
         "join": _join,
         "list": _list,
         "round": _round,
@@ -161,6 +219,8 @@ def _made() -> Environment:
         "urlencode": _urlencode,
         "b64": _b64,
     }
+    made.filters = {name: _looking(filter_) for name, filter_ in made.filters.items()}
+    made.filters[_TIMED] = _each
     made.globals = {"range": _range}
     return made
 

@@ -17,6 +17,7 @@ from glance.outbound.rules import Bound
 from glance.outbound.target import Target, Tls
 
 USER_AGENT = f"Glance/{__version__}"
+VIA = "1.1 glance"
 
 _METHOD = re.compile(r"[A-Z]{2,20}")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -65,6 +66,8 @@ class Ask:
             headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
         if not self.target.keeps_credentials(target):
             headers = {name: value for name, value in headers.items() if not self._is_secret(name, value, mask)}
+            # what another server has Glance ask of Glance itself is not the owner's own browser on this computer (see is_local)
+            headers["Via"] = VIA
             if body and mask.finds(body.decode("utf-8", "replace")):
                 raise FetchError(
                     f"{self.target.host} redirects to {target.host}, which must not get the secrets of this request.",

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from glance import form
 from glance.form.fields import is_touched
-from glance.web import dashboards, explain, forms, gallery, importing, save, welcome
+from glance.web import dashboards, explain, forms, found, gallery, importing, save, welcome
 from glance.web.suggestions import suggested
 
 bp = Blueprint("plain", __name__)
@@ -34,6 +34,8 @@ ROUTES = (
     ("/dashboards/<slug>/demo", "fill_with_demo", welcome.fill_with_demo, ["POST"]),
     ("/dashboards/<slug>/demo/remove", "remove_demo", welcome.remove_demo, ["POST"]),
     ("/dashboards/<slug>/found", "add_found", welcome.add_found, ["POST"]),
+    ("/dashboards/<slug>/found/devices", "found_devices", found.card, ["GET"]),
+    ("/dashboards/<slug>/found/devices", "add_devices", found.add_devices, ["POST"]),
 )
 
 for rule, endpoint, view, methods in ROUTES:

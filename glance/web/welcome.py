@@ -17,6 +17,7 @@ from glance.errors import GlanceError
 from glance.model import Dashboard, Place
 from glance.web import runtime
 from glance.web.arrange import pack
+from glance.web.found import found_devices
 from glance.web.gallery import sample
 from glance.web.speech import counted
 
@@ -33,6 +34,7 @@ def welcome(dashboard: Dashboard) -> Response:
         greeting=greeting(time.localtime().tm_hour),
         demo_sentence=f"{counted(len(_demo(dashboard.slug)), 'widget').capitalize()} on this computer’s own figures, live in a few seconds. One click takes them away again.",
         found=_found(),
+        devices=found_devices(runtime(), runtime().clock()),
     )
     return Response(page, content_type="text/html; charset=utf-8", headers={"Cache-Control": "private, no-store"})
 

@@ -124,7 +124,9 @@ def test_a_dead_broker_is_shown_within_two_seconds_and_so_is_its_return(home: Ho
     stands(page, batteries, "offline", 10)
     assert time.monotonic() - began < 25
     shows(page, stat, "21.4")
-    page.until("id => document.getElementById('w-' + id).querySelector('.w-note')?.textContent === 'Broker away.'", stat)
+    page.until(
+        "id => document.getElementById('w-' + id).querySelector('.w-note')?.textContent === 'Broker away.'", stat
+    )
     page.until(f"id => !({COLOURED})(id)", chart)
     page.until("document.querySelector('[data-conn-text]').textContent === 'Broker away'")
     home.mosquitto.start()

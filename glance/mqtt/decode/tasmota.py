@@ -10,11 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from glance.mqtt.decode import tasmota_discovery
+from glance.mqtt.decode import tasmota_discovery, tasmota_zigbee
 from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
-from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.tasmota_units import STATISTICS, unit_of
 from glance.mqtt.decode.topics import device_of, label_of, presence
@@ -23,13 +22,15 @@ ECOSYSTEM = "tasmota"
 PREFIXES = ("tele", "stat")
 COMMANDS = re.compile(
     r"(?:SENSOR|STATE|STATUS[0-9]{0,2}|RESULT|LWT|INFO[1-3]|POWER[0-9]{0,2}|MARGINS|UPTIME|ENERGY|HASS_STATE|LOGGING|UPGRADE|"
-    r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+T?|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|SHUTTER[0-9]*|DS.*)\Z"
+    r"STATUSPTH|Switch[0-9]+|SWITCH[0-9]+T?|BUTTON[0-9]+|EVENT|BLE|WAKEUP|SSERIALRECEIVED|RF|IRRECEIVED|ZB.*|ZbReceived|SHUTTER[0-9]*|DS.*)\Z"
 )
 META = re.compile(r"(?:INFO[1-3]|LOGGING|UPGRADE|HASS_STATE|UPTIME|MARGINS|BLE|STATUS(?:[1-79])?|STATUSPTH)\Z")
 # What was received, and the keys that tell it.
 EVENTS = {
     "RfReceived": ("Data",), "IrReceived": ("Protocol", "Data", "Hash"), "SSerialReceived": (), "SerialReceived": (), "LwReceived": (),
 }  # fmt: skip
+# What the bridge tells of its own work.
+ZIGBEE_META = re.compile(r"Zb[A-Z]|Zigbee[A-Z]")
 SUBDEVICES = frozenset(("ZbReceived", "ZigbeeReceived", "ZbInfo", "LwReceived"))
 # What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
 STATES = re.compile(
@@ -43,18 +44,6 @@ SHUTTER = {"Position": "%", "Target": "%", "Tilt": "°"}
 WIFI = frozenset(("AP", "SSId", "BSSId", "Mode", "Downtime", "SSID", "BSSID"))
 NOT_SENSORS = frozenset(
     ("TempUnit", "PressureUnit", "SpeedUnit", "Time", "Id", "TotalStartTime", "MAC", "Address", "addr")
-)
-ZIGBEE = {
-    "LinkQuality": "lqi", "Temperature": "°C", "Humidity": "%", "Pressure": "hPa", "Illuminance": None, "BatteryPercentage": "%",
-    "BatteryVoltage": "V", "ActivePower": "W", "RMSVoltage": "V", "RMSCurrent": "A",
-}  # fmt: skip
-# What the bridge tells of its own work.
-ZIGBEE_META = re.compile(r"Zb[A-Z]|Zigbee[A-Z]")
-ZIGBEE_BINARY = frozenset(("Power", "Occupancy", "Water", "Fire", "CO"))
-NO_UNITS: dict[str, Any] = {}
-ZIGBEE_SKIP = frozenset(
-    "Device Name IEEEAddr Endpoint Group Manufacturer ModelId Config ShortAddr LastSeen LastSeenEpoch BatteryLastSeenEpoch "
-    "ZoneType ZoneStatus PressureUnit PressureScale PressureScaledValue".split()
 )
 
 
@@ -193,11 +182,18 @@ def _received(draft: Draft, device: str, key: str, raw: Any) -> None:
 
 def sensors(draft: Draft, device: str, fields: Mapping[str, Any], *, energy: bool = False) -> None:
     """…/SENSOR: one object per chip; the units of temperature, pressure and speed stand beside them."""
+    if tasmota_zigbee.is_device(fields):
+        # SetOption119: a topic for each Zigbee device, its values without its address around them.
+        tasmota_zigbee.read(draft, device, {str(fields.get("Device", device.rpartition("/")[2])): fields})
+        return
     for key, raw in fields.items():
         if key in NOT_SENSORS:
             continue
         if key in SUBDEVICES and type(raw) is dict:
-            _subdevices(draft, device, raw)
+            tasmota_zigbee.read(draft, device, raw)
+        elif tasmota_zigbee.is_device(raw):
+            # SetOption100: without "ZbReceived" around it.
+            tasmota_zigbee.read(draft, device, {key: raw})
         elif ZIGBEE_META.match(key):
             draft.says("meta", f"{key} is about the Zigbee bridge's work, not a reading.")
         elif key in EVENTS:
@@ -244,43 +240,3 @@ def _chips(raw: Any) -> Mapping[str, Any] | None:
     if type(raw) is list and len(raw) == 1:
         raw = raw[0]
     return raw if type(raw) is dict else None
-
-
-def _subdevice(memory: Memory, ieee: Any, name: Any) -> str | None:
-    """A Zigbee device by its name or address, whichever it was first known by; some messages have but one of them."""
-    named = clean(name) if type(name) is str and name else None
-    if type(ieee) is not str:
-        return named
-    if named is None or named in memory.devices:
-        return named or ieee
-    memory.name(named, ieee)
-    return ieee
-
-
-def _subdevices(draft: Draft, bridge: str, devices: dict[str, Any]) -> None:
-    """Zigbee devices behind a Tasmota bridge: known by their address, named by their name."""
-    for address, fields in devices.items():
-        if type(fields) is not dict:
-            continue
-        ieee, name = fields.get("IEEEAddr"), fields.get("Name")
-        own = _subdevice(draft.memory, ieee, name) or address
-        model, maker = fields.get("ModelId"), fields.get("Manufacturer")
-        device = draft.device(
-            clean(own),
-            name=name if type(name) is str else address,
-            via=bridge,
-            bridge=bridge,
-            model=text(model),
-            maker=text(maker),
-        )
-        for key, raw in fields.items():
-            if key in ZIGBEE_SKIP or "<" in key or "!" in key or key.startswith("ZoneStatusChange"):
-                continue
-            if key in ZIGBEE_BINARY and type(raw) is int:
-                # 2 is the command "toggle" of a remote control.
-                if raw in (0, 1):
-                    draft.reading(device, key, raw, None, "boolean")
-            elif key in ("Action", "Click", "click", "action", "AqaraVibrationMode", "AqaraCube"):
-                draft.reading(device, key, str(raw), None, "event")
-            elif type(raw) is not dict and type(raw) is not list:
-                draft.reading(device, clean(key), raw, ZIGBEE.get(key) or unit_of(key, NO_UNITS))

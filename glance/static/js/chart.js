@@ -12,7 +12,9 @@ function ink(name) {
   if (!inks.has(name)) { probe.style.color = `var(${name})`; inks.set(name, getComputedStyle(probe).color); }
   return inks.get(name);
 }
-function recolour() { inks.clear(); charts.forEach(chart => chart.plot.redraw(false)); }
+function recolour() { inks.clear(); charts.forEach(repaint); }
+// Bars keep the colour they were made with: they are made anew.
+function repaint({ plot, series, zoomed }) { if (series.some(s => s.bars)) plot.setData(plot.data, !zoomed); else plot.redraw(false); }
 const two = n => String(n).padStart(2, '0');
 const hm = t => { const d = new Date(t * 1000); return two(d.getHours()) + ':' + two(d.getMinutes()); };
 const seconds = t => ':' + two(new Date(t * 1000).getSeconds());
@@ -23,6 +25,9 @@ const unitOf = unit => (unit ? (unit === '°' ? '°' : ' ' + unit) : '');
 // How many digits stand behind the point.
 function after(text) { return text.split('.')[1]?.length ?? 0; }
 function digits(v) { const a = Math.abs(v); return a >= 100 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : String(+v.toFixed(2)); }
+
+// How many a value may add to what the server wrote: one, or two below one.
+function fine(v) { return Math.min(after(String(+digits(v))), Math.abs(v) >= 1 ? 1 : 2); }
 
 function read(host) {
   try { return JSON.parse(host.querySelector('script[type="application/json"]').textContent); } catch { return { series: [] }; }
@@ -86,8 +91,7 @@ function tipFor(host, chart) {
   tip.replaceChildren(time, ...rows);
   tip.hidden = false;
   const x = chart.plot.cursor.left + 44, flip = x + tip.offsetWidth + 16 > host.clientWidth;
-  tip.style.left = Math.max(0, flip ? x - tip.offsetWidth - 20 : x + 12) + 'px';
-  tip.style.top = '8px';
+  tip.style.transform = `translate(${Math.max(0, flip ? x - tip.offsetWidth - 20 : x + 12)}px, 8px)`;
 }
 
 function paths(host, s, i) {
@@ -139,7 +143,7 @@ function draw(host, { series = [] } = read(host)) {
     charts.set(host, chart);
     new ResizeObserver(() => charts.get(host) === chart && host.clientWidth && chart.plot.setSize({ width: host.clientWidth, height: Math.max(10, host.clientHeight) })).observe(host);
     const card = host.closest('.w');
-    if (card) new MutationObserver(() => charts.get(host) === chart && chart.plot.redraw(false)).observe(card, { attributeFilter: ['data-state'] });
+    if (card) new MutationObserver(() => charts.get(host) === chart && repaint(chart)).observe(card, { attributeFilter: ['data-state'] });
   }
 }
 function label(span_s) { return span_s <= 600 ? 'seconds' : span_s <= 172800 ? 'hours' : span_s <= 864000 ? 'days' : 'dates'; }
@@ -179,7 +183,7 @@ function grow(host, points) {
   let wider = false;
   points.forEach((point, i) => {
     if (!point || !data[i + 1]) return;
-    const [t, v] = point, places = values[i]?.dataset.places ?? Math.max(after(values[i]?.textContent ?? ''), after(String(+digits(v))));
+    const [t, v] = point, places = values[i]?.dataset.places ?? Math.max(after(values[i]?.textContent ?? ''), fine(v));
     if (values[i]) values[i].textContent = grouped(v.toFixed(places));
     const line = chart.series[i];
     if (line?.low != null && (v < line.low || v > line.high)) {

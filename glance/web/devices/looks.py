@@ -37,6 +37,7 @@ SIGNS = (
     ("sunny", ("irradiance", "uv", "solar", "yieldday")),
     ("server", ("cpu", "uptime", "memory", "disk")),
 )
+NO_SIGN = "chip"
 SIGNAL_UNITS = ("dBm", "lqi")
 
 
@@ -206,4 +207,4 @@ def sign(sensors: Iterable[Sensor]) -> str:
     for icon, names in SIGNS:
         if any(not each.isdisjoint(names) for each in told):
             return icon
-    return "chip"
+    return NO_SIGN

@@ -57,15 +57,15 @@ def _shown(rt: Runtime, device: Device, sensor: Sensor, errors: dict[str, str]) 
     value, unit = words(sensor, rt.samples.latest(sensor.id))
     dashboards = [one for one in rt.dashboards.all() if not one.is_template]
     default = rt.dashboards.default()
-    kinds = _kinds(rt, sensor)
-    if not kinds:
+    able = kinds(rt, sensor)
+    if not able:
         raise NotFound("There is no custom widget that could show a sensor.")
-    chosen = request.form.get("widget_type") or kinds[0].slug
+    chosen = request.form.get("widget_type") or able[0].slug
     return {
         "device": device,
         "sensor": sensor,
         "value": f"{value} {unit}".strip(),
-        "kinds": kinds,
+        "kinds": able,
         "chosen": chosen,
         "boards": dashboards,
         "to": request.values.get("dashboard") or (default.slug if default else ""),
@@ -77,7 +77,7 @@ def _shown(rt: Runtime, device: Device, sensor: Sensor, errors: dict[str, str]) 
     }
 
 
-def _kinds(rt: Runtime, sensor: Sensor) -> list[Any]:
+def kinds(rt: Runtime, sensor: Sensor) -> list[Any]:
     """The definitions that can show it, the fitting ones first."""
     able = {definition.slug: definition for definition in rt.definitions.all() if definition.kind == "any"}
     first = OF_NUMBERS if sensor.kind == "number" else OF_WORDS
