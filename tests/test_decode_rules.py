@@ -254,3 +254,18 @@ def test_an_answer_to_a_command_is_no_reading() -> None:
     for topic in ("shed/esp/ack", "shed/esp/response"):
         outcome = say(Decoder(UTC), topic, {"ok": True})
         assert (outcome.readings, outcome.verdict) == ((), "meta")
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("lab/anything", {"device_id": "derived", "sensor_type": "power", "value": 1}),
+        ("lab/anything", {"device_id": " derived ", "readings": [{"sensor_type": "power", "value": 1}]}),
+        ("derived/power", "21.5"),
+        ("derived", {"power": 21.5}),
+    ],
+)
+def test_nobody_speaks_for_the_device_of_derived_values(topic: str, payload: Any) -> None:
+    found = say(Decoder(UTC), topic, payload)
+    assert (found.readings, found.devices, found.sensors, found.liveness) == ((), (), (), ())
+    assert "derived" in found.sentence

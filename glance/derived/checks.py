@@ -10,9 +10,10 @@ from typing import Any
 from glance import formulas
 from glance.errors import FieldError, Invalid, PreconditionFailed
 from glance.formulas import Formula
+from glance.mqtt.readings import OWN_DEVICE
 from glance.store.derived import DerivedSeries, Input
 
-DEVICE = "derived"
+DEVICE = OWN_DEVICE
 MOST_INPUTS = 30
 SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")

@@ -22,6 +22,11 @@ Verdict = Literal[
 ]
 
 
+# The device of derived values: Glance's own, nobody else speaks for it.
+OWN_DEVICE = "derived"
+OWN_SENTENCE = "“derived” is the device of Glance’s own derived values; yours needs another name."
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One value of one sensor.

@@ -15,13 +15,26 @@ from glance.mqtt.decode.body import read as read_body
 from glance.mqtt.decode.draft import Draft, Message
 from glance.mqtt.decode.memory import Memory, Series
 from glance.mqtt.decode.routes import Reader, anybody, ecosystem
-from glance.mqtt.readings import Outcome, Reading
+from glance.mqtt.readings import OWN_DEVICE, OWN_SENTENCE, Outcome, Reading
 
 log = logging.getLogger(__name__)
 
 MOST_ROUTES = 8192
 MOST_LOGGED = 1000
 LONGEST_TOPIC = 1024
+
+
+def _speaks_for_glance(outcome: Outcome) -> bool:
+    """Whether a message claims to be of the device that only Glance itself fills."""
+    readings, devices, sensors = outcome.readings, outcome.devices, outcome.sensors
+    return (
+        any(each.device == OWN_DEVICE for each in readings)
+        or any(each.device == OWN_DEVICE for each in devices)
+        or any(each.device == OWN_DEVICE for each in sensors)
+        or any(each.device == OWN_DEVICE for each in outcome.removed)
+        or any(OWN_DEVICE in (each.old, each.new) for each in outcome.renamed)
+        or any(each.subject == OWN_DEVICE and not each.bridge for each in outcome.liveness)
+    )
 
 
 class Decoder:
@@ -44,7 +57,8 @@ class Decoder:
     def message(self, topic: str, payload: bytes, *, retained: bool, arrived_at: float) -> Outcome:
         """What one message says; never raises. `arrived_at` in Unix seconds."""
         try:
-            return self._message(topic, payload, retained, arrived_at)
+            outcome = self._message(topic, payload, retained, arrived_at)
+            return Outcome(verdict="ignored", sentence=OWN_SENTENCE) if _speaks_for_glance(outcome) else outcome
         except Exception as error:
             # A decoder that raises would end the thread that holds the connection: said once per topic, never fatal.
             if len(self._logged) < MOST_LOGGED and topic not in self._logged:

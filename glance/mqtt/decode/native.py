@@ -13,7 +13,7 @@ from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.known import described
 from glance.mqtt.decode.parts import text
 from glance.mqtt.decode.topics import label_of
-from glance.mqtt.readings import DeviceInfo, Reading, SensorInfo, SensorKind
+from glance.mqtt.readings import OWN_DEVICE, OWN_SENTENCE, DeviceInfo, Reading, SensorInfo, SensorKind
 
 ECOSYSTEM = "glance"
 LONGEST_NAME = 128
@@ -97,6 +97,8 @@ def _named(name: Any) -> bool:
 def _device_fault(device: Any) -> str | None:
     if not _named(device):
         return _name_fault(device)
+    if clean(str(device)) == OWN_DEVICE:
+        return OWN_SENTENCE
     steps = {".", ".."}.intersection(str(device).strip().split("/"))
     return "must not have . or .. for a level: a browser takes them for steps." if steps else None
 
