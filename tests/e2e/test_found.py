@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Look
 from tests.ingest_parts import reading
+from tests.mosquitto import free_port
 from tests.page_site import Site
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -60,6 +61,25 @@ def test_more_devices_appear_by_themselves_and_the_focus_stays(site: Site, look:
     # the card that came goes on asking
     says(site, "door", True)
     page.until("document.querySelectorAll('#w-devices li').length === 3", timeout_s=40)
+
+
+def test_on_a_phone_nothing_covers_the_buttons_while_the_broker_is_away(
+    tmp_path: Path, look: Callable[..., Look]
+) -> None:
+    site = Site(tmp_path / "site", mqtt_url=f"mqtt://127.0.0.1:{free_port()}").start()
+    try:
+        site.runtime.dashboards.create("Home", slug="home")
+        says(site, "hall", 20.5)
+        says(site, "shed", 3.5)
+        page = look(viewport={"width": 360, "height": 740}).open(f"{site.address}/d/home")
+        page.until(
+            "document.querySelector('#w-devices .w-note')?.textContent.includes('Nothing listens')", timeout_s=40
+        )
+        page.page.click("text=Add both", timeout=20000)
+        page.page.wait_for_selector("article.w:has-text('Shed temperature')")
+    finally:
+        site.stop()
+    page.forgive.append("WebSocket")
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 360)])
