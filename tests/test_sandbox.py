@@ -341,18 +341,17 @@ def test_a_zygote_that_was_killed_is_replaced() -> None:
 
 
 def test_nothing_is_left_when_the_sandbox_closes_in_the_middle_of_a_run() -> None:
-    small = Sandbox(wall_s=4.0)
+    small = Sandbox(wall_s=60.0)
     run(small, "return 1")
     zygote = small.pid
     sentences: list[str] = []
     thread = threading.Thread(target=lambda: sentences.append(ended(small, "while True: pass")))
     thread.start()
     child = until(lambda: children(zygote))[0]
-    began = time.monotonic()
     small.close()
-    thread.join(5)
-    assert time.monotonic() - began < 3.9
-    assert "ended without an answer" in sentences[0]
+    thread.join(30)
+    # the second where the run had only just begun
+    assert any(words in sentences[0] for words in ("ended without an answer", "Glance ended meanwhile"))
     until(lambda: not os.path.exists(f"/proc/{child}"))
     assert not os.path.exists(f"/proc/{zygote}")
     with pytest.raises(CodeFailure, match="Glance is stopping"):
