@@ -134,7 +134,7 @@ class Charts:
                     one["label"] = f"{line.label}, last {FEWEST_USES} {per}s"
             elif sensor.kind == "number":
                 base = self._history(sensor, span, CHART_POINTS, now)
-                one |= {"points": base.points, **_extremes(base)}
+                one |= {"points": base.points, **_extremes(base, latest)}
                 tip = _last(base.points, latest)
             else:
                 base = self._stretches(line, span, now, began)

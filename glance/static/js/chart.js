@@ -154,6 +154,11 @@ function all() {
   if (!styled()) { addEventListener('load', all, { once: true }); return; }
   for (const [host, chart] of charts) if (!host.isConnected) { chart.plot.destroy(); charts.delete(host); }
   for (const host of document.querySelectorAll('[data-plot]')) if (!charts.has(host)) draw(host);
+  // What a card that was sent anew brings along: its legend is as old as its drawing.
+  for (const host of charts.keys()) {
+    const card = host.closest('[data-tail]');
+    if (card) { grow(host, JSON.parse(card.dataset.tail), true); delete card.dataset.tail; }
+  }
 }
 
 // Live points: the numbers above at once, the lines at most five times a second, one after the other and in a fifth of the time.
@@ -175,7 +180,7 @@ function redrawNext() {
   });
 }
 
-function grow(host, points) {
+function grow(host, points, drawn = false) {
   const chart = charts.get(host);
   if (!chart) return;
   if (!chart.values?.[0]?.isConnected) chart.values = host.parentElement.querySelectorAll('.legend .v');
@@ -197,7 +202,7 @@ function grow(host, points) {
     if (at === 0 && data[0].length) return;
     data.forEach((column, k) => column.splice(at, 0, k === 0 ? t : k === i + 1 ? v : undefined));
   });
-  if (wider) extremes(host.parentElement, chart.series);
+  if (wider || drawn) extremes(host.parentElement, chart.series);
   // what a card sends anew is of its range; a range of the page's own has to let go by itself
   const first = chart.own ? data[0].at(-1) - RANGE_S[chart.range] : -Infinity;
   while (data[0].length > MOST || data[0][0] < first) data.forEach(column => column.shift());
@@ -230,7 +235,7 @@ function extremes(card, series) {
 
 document.addEventListener('click', event => { const button = event.target.closest('[data-range]'); if (button) choose(button); });
 document.addEventListener('dblclick', event => { const chart = charts.get(event.target.closest('[data-plot]')); if (chart) chart.zoomed = false; });
-document.addEventListener('glance:tail', event => grow(event.target, event.detail.points));
+document.addEventListener('glance:tail', event => grow(event.target, event.detail.points, event.detail.drawn));
 document.addEventListener('glance:data', event => {
   const chart = charts.get(event.target);
   if (chart?.own) extremes(event.target.closest('.w'), chart.series);

@@ -100,7 +100,7 @@ function patch(fresh) {
   const moved = fresh.dataset.state === 'live' && old.dataset.at !== fresh.dataset.at;
   found.forEach(apply);
   // Its legend and points are as old as the drawing: the newest ones come along, and no frame is painted in between.
-  if (fresh.dataset.tail) old.querySelector('[data-plot]')?.dispatchEvent(new CustomEvent('glance:tail', { bubbles: true, detail: { points: JSON.parse(fresh.dataset.tail) } }));
+  if (fresh.dataset.tail) old.querySelector('[data-plot]')?.dispatchEvent(new CustomEvent('glance:tail', { bubbles: true, detail: { points: JSON.parse(fresh.dataset.tail), drawn: true } }));
   after(old, moved);
   return true;
 }
