@@ -33,8 +33,8 @@ RANGES = ("1h", "24h", "7d", "30d")
 OOB = b' hx-swap-oob="outerMorph"'
 # Unguessable, so that no text of a widget can be mistaken for one of them.
 _SEED = secrets.token_hex(8)
-AGE, ARC, OUT = (f"[{_SEED}{name}]" for name in ("age", "arc", "oob"))
-MARKS = re.compile(f"\\[{_SEED}(age|arc|oob)\\]".encode())
+AGE, ARC, OUT, AT = (f"[{_SEED}{name}]" for name in ("age", "arc", "oob", "at"))
+MARKS = re.compile(f"\\[{_SEED}(age|arc|oob|at)\\]".encode())
 _FORM_ORIGIN = re.compile(r"<form\b[^>]*\saction=\"(https?://[^/\"?#\s]+)")
 
 
@@ -59,7 +59,7 @@ class Rendered:
 
     def bare(self) -> bytes:
         """The card's HTML without what a page counts by itself: two of these differ only where the card does."""
-        fill = {"age": b"~", "arc": b"", "oob": b""}
+        fill = {"age": b"~", "arc": b"", "oob": b"", "at": self._at()}
         found = [self.parts[0]]
         for slot, part in zip(self.slots, self.parts[1:], strict=True):
             found += fill[slot], part
@@ -67,7 +67,7 @@ class Rendered:
 
     def join(self, now: float, *, out_of_band: bool = False) -> bytes:
         """The card's HTML at `now` (Unix seconds); `out_of_band` for a socket or an answer to htmx."""
-        fill = {"age": b"", "arc": b"", "oob": self._out_of_band() if out_of_band else b""}
+        fill = {"age": b"", "arc": b"", "oob": self._out_of_band() if out_of_band else b"", "at": self._at()}
         if self.at is not None:
             fill["age"] = age_text(now - self.at).encode()
             fill["arc"] = arc(now - self.at, self.every_s)
@@ -76,6 +76,10 @@ class Rendered:
             found.append(fill[slot])
             found.append(part)
         return b"".join(found)
+
+    def _at(self) -> bytes:
+        """Of when it is (Unix seconds): of a chart that is newer than its drawing."""
+        return b"" if self.at is None else str(round(self.at, 1)).encode()
 
     def _out_of_band(self) -> bytes:
         """The attributes that a card brings along to an open page; `data-tail`: per line of a chart its newest [t, v], or null."""
@@ -174,7 +178,7 @@ class Fragments:
             at=view.at,
             every_s=round(every_s, 1),
             live=view.state == "live",
-            mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT)),
+            mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT), at=Markup(AT)),
             body=body,
             ranges=RANGES if body is not None and _has_range(widget, definition) else (),
             range=(widget.params.get("data_source") or {}).get("range", "24h"),

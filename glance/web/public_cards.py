@@ -21,7 +21,7 @@ from glance.errors import GlanceError
 from glance.model import View, Widget
 from glance.outbound.masking import Mask
 from glance.runtime import Runtime
-from glance.web.fragments import AGE, ARC, MARKS, OUT, Fragments, Rendered
+from glance.web.fragments import AGE, ARC, AT, MARKS, OUT, Fragments, Rendered
 from glance.web.public_markup import outside, shown_to_guests
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class GuestCards(Fragments):
             every_s=round(every_s, 1),
             live=view.state == "live",
             asleep=view.away == "asleep",
-            mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT)),
+            mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT), at=Markup(AT)),
             body=body,
         )
         pieces = MARKS.split(text.strip().encode())

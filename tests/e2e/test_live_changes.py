@@ -155,3 +155,20 @@ def test_a_chart_whose_device_goes_keeps_its_newest_value_and_range(site: Site, 
     assert len(whole) == 1
     legend = "id => ['.v', '.mm'].map(where => document.querySelector(`#w-${id} .legend ${where}`).textContent)"
     assert page.run(legend, chart) == ["30", "1 – 30"]
+
+
+def test_a_page_opened_later_says_at_once_how_new_a_chart_is(site: Site, look: Callable[..., Look]) -> None:
+    chart = follow(site, "line-chart")
+    send(site, 1)
+    first, _, _ = opened(site, look)
+    drawn = first.run("id => document.getElementById('w-' + id).dataset.v", chart)
+    first.until("id => document.querySelector(`#w-${id} .w-age time`).textContent === '3 s'", chart)
+    send(site, 2)
+    text = first.page.request.get(f"{site.address}/d/home").text()
+    card = text[text.index(f'id="w-{chart}"') :]
+    shown_at = float(card.split('data-at="')[1].split('"')[0])
+    assert f'data-v="{drawn}"' in card
+    newest = site.runtime.ingest.samples.latest(1)
+    assert newest is not None
+    assert newest.at is not None
+    assert abs(shown_at - newest.at) < 0.1
