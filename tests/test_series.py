@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from glance.config import Settings
 from glance.mqtt.readings import Liveness, Outcome, SensorInfo
@@ -165,6 +168,52 @@ def test_a_chart_is_not_read_anew_for_each_sample_its_newest_point_is_a_tail(hom
     third = home.view(widget)
     assert third.version != first.version
     assert third.data["series"][0]["points"][-1][1] == 2.0
+
+
+def of_page(client: FlaskClient, address: str) -> list[list[Any]]:
+    """The points of the only chart of a page, as its first HTML has them."""
+    page = client.get(address).get_data(as_text=True)
+    (text,) = re.findall(r"data-plot.*?<script[^>]*>(.*?)</script>", page, re.DOTALL)
+    points: list[list[Any]] = json.loads(text)["series"][0]["points"]
+    return points
+
+
+@pytest.mark.parametrize("way", ["page", "public page", "poll", "range"])
+def test_a_page_begins_with_all_that_is_stored_of_a_young_sensor(home: Home, way: str) -> None:
+    widget, client = home.add("line-chart"), create_app(home.runtime).test_client()
+    home.runtime.dashboards.update("home", {"is_public": True, "public_address": "guests"})
+    sent = []
+    for value in range(60):
+        if value in (30, 55):
+            # somebody looks: the line is read, and then kept
+            home.runtime.series.tick(home.clock())
+            of_page(client, "/d/home")
+        home.send(float(value))
+        sent.append([home.clock(), float(value)])
+        home.clock.forward(3)
+    assert len(home.view(widget).data["series"][0]["points"]) < 60, "an open page has had the rest as it came"
+    if way == "range":
+        assert client.get(f"/widgets/{widget.id}/points?range=24h").json["series"][0]["points"] == sent
+    elif way == "poll":
+        assert str(sent[-2][1]) in client.get(f"/d/home/fragments?since={widget.id}:old").get_data(as_text=True)
+    else:
+        assert of_page(client, "/p/guests" if way == "public page" else "/d/home") == sent
+
+
+def test_a_page_reads_a_line_of_old_sensors_only_where_it_would_show(home: Home) -> None:
+    widget = home.add("line-chart")
+    for value in range(10):
+        home.send(float(value))
+        home.clock.forward(3600)
+    home.runtime.series.tick(home.clock())
+    first = home.view(widget).version
+    home.clock.forward(45)
+    home.send(99.0)
+    home.runtime.series.freshen([widget], home.clock())
+    assert home.view(widget).version == first, "less than half a point of five minutes has gone by"
+    home.clock.forward(20)
+    home.runtime.series.freshen([widget], home.clock())
+    assert home.view(widget).version != first
 
 
 @pytest.mark.parametrize("slug", ["line-chart", "stat"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from glance import expressions
@@ -152,6 +152,13 @@ class Series:
             return self._overview(widget, source, now)
         return self._look(widget, shape, source, now)
 
+    def freshen(self, widgets: Iterable[Widget], now: float) -> None:
+        """A page is about to begin with these, or goes on after a while: lines of young sensors hold all that is stored."""
+        with self._lock:
+            series = {number for widget in widgets for number in self._following.get(widget.id, ())}
+        if series:
+            self._charts.freshen(series, now)
+
     def _overview(self, widget: Widget, source: Mapping[str, Any], now: float) -> Look:
         """An overview of many sensors is made once a second at most, and once more where something came in between."""
         stamp = (widget.version, self._ingest.devices.changes)
@@ -198,6 +205,7 @@ class Series:
 
     def points(self, widget: Widget, span: str, now: float) -> dict[str, Any]:
         """The widget's lines over another range, as the shape *points*; for the range picker."""
+        self.freshen([widget], now)
         known = [line for line in self._lines(widget, now) if line.is_known]
         data, _, tail, _ = self._charts.points(self._named(known), self.source_of(widget) or {}, span, now)
         for line, newest in zip(data["series"], tail.points if tail else (), strict=False):

@@ -5,11 +5,12 @@ Charts are read from the database at most every few seconds; in between only the
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -29,6 +30,8 @@ TIP_S = 1.0
 # Reading charts anew takes at most a tenth of the time, where one reading takes longer than a moment.
 READING_SHARE, SHORT_READ_S = 0.1, 0.003
 USES_KEPT_S = 15.0
+# Lines are read anew after half the time that one of their points stands for, within these.
+LEAST_KEPT_S, MOST_KEPT_S = 2.0, 60.0
 # What lacks samples that came late, as from a device that buffers, is read anew after so long.
 LATE_S = 2.0
 FEWEST_USES = 7
@@ -110,6 +113,16 @@ class Charts:
                 data["since"] = stretch.points[-2][0] if len(stretch.points) > 1 else stretch.points[-1][0]
         return data, f"{latest.id}.{latest.value}.{latest.text}.{number}.{tip_at}.{data.get('since', 0)}", again_at
 
+    def freshen(self, series: Collection[int], now: float) -> None:
+        """Have lines of these read anew that are old for how far back they go: what moved since is not drawn where a page begins with them.
+
+        An open page has the newest points of a young sensor since it was opened, so its line is not read every other second.
+        """
+        with self._lock:
+            for key, base in self._bases.items():
+                if key[0] in series and key[2] and now - base.made_at > _kept_s(_goes_back_s(base, now), key[2]):
+                    self._bases[key] = replace(base, made_at=-math.inf)
+
     def points(
         self, lines: Sequence[Line], source: Mapping[str, Any], span: str, now: float
     ) -> tuple[dict[str, Any], str, Tail | None, float | None]:
@@ -181,7 +194,7 @@ class Charts:
             high = max((point.high for point in chart.points if point.high is not None), default=None)
             return found, low, high
 
-        return self._kept((sensor.id, span, points), now, min(60.0, max(2.0, span_s / points / 2)), read)
+        return self._kept((sensor.id, span, points), now, _kept_s(span_s, points), read)
 
     def _uses(self, series: int, per: Literal["hour", "day"], span: str, now: float) -> Base:
         """How much a counter grew in each hour or day of the range; the last one is not over yet."""
@@ -243,6 +256,16 @@ class Charts:
             while len(self._bases) > KEPT_BASES:
                 self._bases.popitem(last=False)
         return made
+
+
+def _kept_s(span_s: float, points: int) -> float:
+    """For how long a line over `span_s` that is drawn with so many points is as good as read anew."""
+    return min(MOST_KEPT_S, max(LEAST_KEPT_S, span_s / points / 2))
+
+
+def _goes_back_s(base: Base, now: float) -> float:
+    """How far back a line goes: less than its range where its sensor is younger."""
+    return now - base.points[0][0] if base.points else 0.0
 
 
 def _first(one: float | None, other: float | None) -> float | None:

@@ -297,6 +297,7 @@ def changed(slug: str) -> Response:
         rt.dashboards.get(slug)
     known = dict(item.split(":", 1) for item in request.args.get("since", "").split(",") if ":" in item)
     store = fragments()
+    rt.series.freshen(widgets, rt.clock())
     cards = [card for card in store.now_of(widgets) if known.get(card.widget_id) != card.version]
     # A poll is no look at the page: widgets with interval 0 rest.
     rt.refresher.want(widgets, on_view=False)

@@ -156,6 +156,7 @@ def _standing(slug: str, widgets: Sequence[Widget], now: float) -> tuple[Standin
     kept = pages.standing.get(slug)
     if kept is not None and kept[0] == key:
         return kept[1], False
+    rt.series.freshen(widgets, now)
     views = rt.refresher.peek(widgets)
     cards = fragments().all(widgets, views, now)
     standing = Standing(

@@ -102,6 +102,7 @@ def page(address: str) -> Response:
     scripts, styles = page_assets(used)
     now = rt.clock()
     store = _cards(address)
+    rt.series.freshen(widgets, now)
     text = render_template(
         "public.html",
         title=shown.title,
@@ -140,6 +141,7 @@ def fragments(address: str) -> Response:
     _, widgets = _shown(address)
     known = dict(item.split(":", 1) for item in request.args.get("since", "").split(",") if ":" in item)
     store = _cards(address)
+    rt.series.freshen(widgets, rt.clock())
     cards = [card for card in store.now_of(widgets) if known.get(card.widget_id) != card.version]
     rt.refresher.want(widgets, on_view=False)
     response = _answer(store.message(cards, rt.clock()), "text/html; charset=utf-8", 200 if cards else 204)

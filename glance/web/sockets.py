@@ -248,6 +248,7 @@ class Talk:
             if self._page:
                 self._ws.send(json.dumps({"page": page}))
             self._page = page
+        self._runtime.series.freshen(widgets, self._runtime.clock())
         self._send(widgets)
         # The look was counted with the page: widgets with interval 0 are not asked twice for it.
         self._runtime.refresher.want(widgets, on_view=False)
