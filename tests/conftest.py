@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from glance.config import Settings
+from glance.outbound import Outbound
 from glance.runtime import Runtime
 from glance.serve import Gate, listen
 from glance.web.application import create_app
+from tests.upstream import Upstream
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,18 @@ def server(settings: Settings) -> Iterator[Served]:
         yield Served(listener.address, listener.port, runtime, gate)
         gate.close_door(0.5)
         runtime.stop()
+
+
+@pytest.fixture
+def up() -> Iterator[Upstream]:
+    """A server on loopback that answers as the test says."""
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def outbound() -> Iterator[Outbound]:
+    """The real way out."""
+    made = Outbound()
+    yield made
+    made.close()

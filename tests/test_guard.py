@@ -23,13 +23,6 @@ def up() -> Iterator[Upstream]:
         yield upstream
 
 
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
-
-
 def ask(outbound: Outbound, url: str, rules: Rules | None = None) -> Any:
     return outbound.client(time.monotonic() + 5, rules=rules).request("GET", url).json()
 

@@ -44,13 +44,6 @@ def up() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def images(tmp_path: Path, outbound: Outbound, clock: Clock) -> Images:
     return Images(tmp_path, outbound, clock)
 

@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,6 @@ from tests.upstream import Reply, Upstream, refused_port, self_signed
 from tests.waiting import until
 
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def up() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
 
 
 def client(outbound: Outbound, timeout_s: float = 5.0, secrets: tuple[str, ...] = ()) -> Client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,19 +14,6 @@ from glance.errors import FetchError
 from glance.outbound import Answer, Outbound
 from tests.upstream import Reply, Seen, Upstream
 from tests.waiting import until
-
-
-@pytest.fixture
-def up() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
 
 
 def get(outbound: Outbound, url: str, auth: Mapping[str, Any] | None, timeout_s: float = 5.0) -> Answer:

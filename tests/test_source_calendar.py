@@ -33,13 +33,6 @@ def up() -> Iterator[Upstream]:
         yield server
 
 
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
-
-
 _EACH = ",".join(map(str, range(60)))
 
 

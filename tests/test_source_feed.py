@@ -29,13 +29,6 @@ def up() -> Iterator[Upstream]:
         yield server
 
 
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
-
-
 def get(outbound: Outbound, *urls: Any, previous: Any = None, now: float = NOW, **source: Any) -> Any:
     return feed.fetch({"kind": "feed", "urls": list(urls), **source}, source_io(outbound, previous=previous, now=now))
 

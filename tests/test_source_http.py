@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,19 +15,6 @@ from glance.outbound import Outbound
 from glance.sources import SourceIO, http
 from tests.upstream import Upstream, self_signed
 from tests.waiting import until
-
-
-@pytest.fixture
-def up() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
 
 
 def io(outbound: Outbound, timeout_s: float = 5.0) -> SourceIO:

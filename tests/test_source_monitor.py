@@ -34,13 +34,6 @@ def up() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def io(outbound: Outbound) -> SourceIO:
     return source_io(outbound)
 

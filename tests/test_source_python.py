@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,6 @@ from glance.errors import FetchError
 from glance.outbound import Outbound
 from glance.sources import SourceIO, python
 from tests.upstream import Upstream
-
-
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 from collections import namedtuple
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -21,13 +20,6 @@ Partition = namedtuple("Partition", "device mountpoint fstype opts")
 Sensor = namedtuple("Sensor", "label current high critical")
 Counter = namedtuple("Counter", "bytes_sent bytes_recv")
 Times = namedtuple("Times", "user system idle iowait")
-
-
-@pytest.fixture
-def outbound() -> Iterator[Outbound]:
-    made = Outbound()
-    yield made
-    made.close()
 
 
 def make(outbound: Outbound, state: dict[str, Any] | None = None, after_s: float = 1000.0) -> SourceIO:
