@@ -219,14 +219,20 @@ def chosen_by(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def typed(params: Any, manifest: Mapping[str, Any]) -> frozenset[str]:
-    """The hosts in a widget's params that the owner wrote there, which the manifest did not choose for him."""
+    """The hosts in a widget's params that the owner wrote there, which the manifest did not choose for him. Unix sockets are not among
+    them: what is asked of one is as good as done by this computer's own, so it takes an agreement for the definition that asks."""
     own = {host for text in chosen_by(manifest) for host in _hosts_in("host", text)} | set(named(manifest))
-    return written_in(params) - own
+    return frozenset(host for host in written_in(params) - own if not host.startswith("unix:"))
 
 
 def written_in(params: Any) -> frozenset[str]:
     """The hosts in a widget's params: those of addresses, and what looks like a host by itself or by the name of its param."""
     return frozenset(host for key, text in _leaves(params) for host in _hosts_in(key, text))
+
+
+def leads_to_socket(params: Any) -> bool:
+    """Whether any text in params could be taken for the address of a unix socket."""
+    return any(_SOCKET.search(text) or text.lstrip().startswith("unix:") for _, text in _leaves(params))
 
 
 def _named_in(text: str, *, bare: bool) -> Iterator[str]:

@@ -59,6 +59,7 @@ params:
   required: [data_source]
   properties:
     data_source: {type: object, format: data_source, title: Source}
+    unit: {type: string}
 """
 FOLDERS = {"number": NUMBER, "probe": PROBE, "look": LOOK, "anything": ANYTHING, "pushed": PUSHED, "note": NOTE}
 CARD = "<p>{{ data }}</p>"

@@ -270,6 +270,7 @@ def test_what_the_manifest_chose_is_not_what_the_owner_wrote() -> None:
     assert guard.typed({"host": "router", "source": {"url": "http://10.0.0.1/x"}}, manifest) == frozenset()
     assert guard.typed({"host": "printer"}, manifest) == frozenset()
     assert guard.typed({"host": "my-nas", "source": {"url": "http://10.0.0.2/"}}, manifest) == {"my-nas", "10.0.0.2"}
+    assert guard.typed({"url": "unix:/run/docker.sock:/info"}, manifest) == frozenset(), "a socket takes an agreement"
 
 
 def test_a_word_or_a_number_in_the_params_is_no_host() -> None:

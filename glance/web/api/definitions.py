@@ -11,7 +11,7 @@ from glance import guard
 from glance.definition import Definition
 from glance.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
 from glance.folders import Broken
-from glance.registry import manifest_of, waiting
+from glance.registry import agreed_by, manifest_of, waiting
 from glance.store.custom_widgets import CustomWidgets
 from glance.web import runtime
 from glance.web.api import paging, schemas
@@ -116,6 +116,8 @@ def change_custom_widget(slug: str, body: dict[str, Any]) -> Any:
     manifest = {key: value for key, value in {**row.manifest, **changes}.items() if value is not None}
     _needs_name(manifest)
     _needs_admin_for_code(row.manifest, manifest)
+    if guard.ANY in agreed_by(row) or guard.leads_to_socket(agreed_by(row)):
+        need("admin")
     try:
         changed = runtime().definitions.save(
             manifest, slug=slug, if_version=expected_version(), replace_it=True, agreed=_agreed(manifest)

@@ -11,7 +11,7 @@ from glance.web import door, runtime
 from glance.web.api import schemas
 from glance.web.api.data import Answer, enveloped, forward_of, last_view
 from glance.web.api.definitions import TAG
-from glance.web.api.routing import need, route
+from glance.web.api.routing import need, need_for, route
 
 
 @route(
@@ -34,6 +34,7 @@ def execute(slug: str, body: dict[str, Any]) -> Answer:
     force = body.get("force_refresh", False)
     for scope in [name for name, asked in (("write", params is not None), ("refresh", force)) if asked] or ["read"]:
         need(scope)
+    need_for(params)
     # what is answered from the cache costs nothing worth counting
     if force:
         door.charge("force")
@@ -51,6 +52,7 @@ def execute(slug: str, body: dict[str, Any]) -> Answer:
     if widget.custom_widget != slug:
         raise Conflict(f"This widget is made of another custom widget, {widget.custom_widget}.")
     given = None if params is None else rt.placing.whole_params(definition, params, widget)
+    need_for(given)
     forward = "request" if force else "miss" if params is not None else forward_of(last_view(widget))
     return enveloped(rt.refresher.get(widget, force=force, params=given), forward=forward)
 

@@ -12,7 +12,7 @@ from glance.web.api import dashboards, schemas, shown
 from glance.web.api.definitions import flag
 from glance.web.api.exporting import FORMAT, TAG, VERSION
 from glance.web.api.import_plan import Plan, plan_import
-from glance.web.api.routing import need, route
+from glance.web.api.routing import need, need_for, route
 
 _OPTIONAL_OBJECT = {"type": "object"}
 DOCUMENT: dict[str, Any] = {
@@ -91,6 +91,7 @@ def import_dashboard(body: dict[str, Any]) -> Any:
         raise Invalid("The document cannot be imported; nothing was made.", plan.faults)
     if any("server_code" in manifest for manifest in plan.create.values()):
         need("admin")
+    need_for([item.get("params") for item in body["widgets"]])
     dashboard, widgets = carry_out(plan, body["dashboard"], agreed)
     made, status, headers = dashboards.one(dashboard, 201)
     report = plan.shown()

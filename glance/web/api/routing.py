@@ -13,6 +13,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import Forbidden
 
+from glance import guard
 from glance import schemas as json_schema
 from glance.errors import FieldError, Invalid
 from glance.web.api.body import read_json
@@ -150,6 +151,12 @@ def holds(scope: str) -> bool:
     """Whether the caller holds `scope`."""
     held = g.get("scopes", frozenset())
     return "*" in held or scope in held
+
+
+def need_for(params: Any) -> None:
+    """403 where a widget's params name a unix socket and the caller lacks `admin`: behind one, who asks is taken for this computer's own."""
+    if not holds("admin") and guard.leads_to_socket(params):
+        raise Forbidden("Params that name a unix socket of this computer take the scope admin.")
 
 
 def answer(result: Any) -> Response:

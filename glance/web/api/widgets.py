@@ -12,7 +12,7 @@ from glance.params import secret_paths
 from glance.web import runtime
 from glance.web.api import paging, schemas, shown
 from glance.web.api.etag import etag, expected_version, refuse_stale
-from glance.web.api.routing import route
+from glance.web.api.routing import need_for, route
 
 TAG = "Widgets"
 ONE = ("The widget, with its ETag.", schemas.ref("Widget"))
@@ -55,6 +55,7 @@ def list_widgets() -> Any:
 )
 def create_widget(body: dict[str, Any]) -> Any:
     """Without `position` it gets the first free place. Params are checked against the definition, each fault named."""
+    need_for(body.get("params"))
     place = body.get("position")
     item = runtime().placing.add(
         body["dashboard"],
@@ -91,6 +92,7 @@ def change_widget(widget_id: str, body: dict[str, Any]) -> Any:
     changes = dict(body)
     if "params" in changes:
         changes["params"] = _merged(runtime().widgets.get(widget_id), changes["params"])
+        need_for(changes["params"])
     if "title" in changes:
         changes["title"] = changes["title"].strip()
     if "position" in changes:
