@@ -41,10 +41,10 @@ class Formula:
         """The value for these inputs, always finite; NoValue where there is none."""
         try:
             found = _Evaluator(inputs, past).visit(self.tree)
+        except ZeroDivisionError as error:
+            raise NoValue("Division by zero.") from error
         except (ArithmeticError, ValueError, TypeError) as error:
-            raise NoValue(
-                "The values do not go into this formula: it divides by zero or leaves what can be computed."
-            ) from error
+            raise NoValue("A root, logarithm or power of these values does not exist or is too large.") from error
         if isinstance(found, bool):
             return found
         if isinstance(found, complex) or not math.isfinite(found):

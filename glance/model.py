@@ -118,7 +118,7 @@ class Look:
     """What a widget that is never fetched shows: data in its shape, age, state and why.
 
     `stale_at` is when a live one turns stale (Unix seconds); `version` changes with everything but the tail. `away` says of an
-    offline one how its device is away.
+    offline one how its device is away, `failed_at` since when a formula behind it cannot be worked out.
     """
 
     data: Any
@@ -130,6 +130,7 @@ class Look:
     version: str
     tail: Tail | None = None
     away: Away | None = None
+    failed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ class View:
     """What a card shows: data, its age, its state, and the sentence for a note.
 
     `stale` is what the API says: past its time, or the last try failed. `sentence` says what an empty card waits for, or why a
-    value of a device is not live; `away` how its device is away, where the state is offline. `tail` is what a chart's newest points are, beside `version`.
+    value of a device is not live; `away` how its device is away, where the state is offline; `failed_at` since when its formula cannot be
+    worked out. `tail` is what a chart's newest points are, beside `version`.
     `has_data` tells a stored null from nothing. `at` is when the data was fetched (None = no age, e.g. static).
     `ttl_s` 0 = fetched on view only, None = never expires. `version` changes whenever the rendered card would.
     """
@@ -156,6 +158,7 @@ class View:
     sentence: str | None = None
     tail: Tail | None = None
     away: Away | None = None
+    failed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

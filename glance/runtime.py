@@ -152,6 +152,7 @@ class Runtime:
         self.refresher.look_with("series", self.series)
         self.derived = Derivations(DerivedRows(self.db), self.ingest, self.hub, clock)
         self.standings.inputs = self.derived.inputs_of
+        self.standings.fault = self.derived.fault_of
         self.started_at = clock()
 
     def _mqtt_client(self) -> MqttClient | None:

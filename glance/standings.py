@@ -25,6 +25,8 @@ class Standings:
         self._broker = broker
         # the sensors that a derived one is worked out of, None for one that is gone; set by the runtime
         self.inputs: Callable[[Sensor], Sequence[Sensor | None]] = lambda _sensor: ()
+        # why a derived one cannot be worked out, and since when; set by the runtime
+        self.fault: Callable[[Sensor], tuple[str, float] | None] = lambda _sensor: None
 
     def of_device(self, device: Device, now: float) -> tuple[Standing, float | None]:
         """By its bridge, its last will, and its silence measured by its most talkative sensor; and when it last sent something."""
@@ -36,9 +38,12 @@ class Standings:
         return self._judge(device, False, seen_at, longest, min(gaps, default=None), now), seen_at
 
     def of_sensor(self, sensor: Sensor, now: float) -> Standing:
-        """How a value stands; a derived one no better than the worst of what it is worked out of."""
-        found = self._of_own(sensor, now)
+        """How a value stands; a derived one no better than the worst of what it is worked out of, and stale while it cannot be."""
+        fault = self.fault(sensor)
+        found = self._of_own(sensor, fault, now)
         for below in self.inputs(sensor):
+            if below is None and fault is not None:
+                continue  # its sentence names the one that is gone
             under = self._of_input(below, now)
             if BETTER.index(under.state) > BETTER.index(found.state):
                 found = under
@@ -53,14 +58,18 @@ class Standings:
         found = self.of_sensor(sensor, now)
         return replace(found, sentence=f"{sensor.title[:1].upper()}{sensor.title[1:]}: {found.sentence}")
 
-    def _of_own(self, sensor: Sensor, now: float) -> Standing:
+    def _of_own(self, sensor: Sensor, fault: tuple[str, float] | None, now: float) -> Standing:
         track = self._ingest.catalog.tracks.get(sensor.id)
         latest = track.latest if track else None
         heard_at = latest.heard_at if latest else None
         device = self._ingest.devices.get(sensor.device)
         gap_s = self._usual_gap_s(track, heard_at, now) if track else None
         found = self._judge(device, sensor.removed_at is not None, heard_at, sensor.expires_s, gap_s, now)
-        return replace(found, sentence=NO_VALUE) if latest is None and found.state == "unknown" else found
+        if latest is None and found.state == "unknown":
+            return replace(found, sentence=fault[0] if fault else NO_VALUE)
+        if fault is not None and BETTER.index(found.state) <= BETTER.index("stale"):
+            return Standing("stale", fault[0], failed_at=fault[1])
+        return found
 
     def broker_fault(self, device_id: str) -> str | None:
         """What is wrong with the connection, for the values of a device; None where it does not matter, because what the device

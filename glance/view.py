@@ -91,6 +91,7 @@ def of_look(widget: Widget, look: Look) -> View:
         sentence=look.sentence,
         tail=look.tail,
         away=look.away,
+        failed_at=look.failed_at,
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from glance import formulas
 from glance.errors import Invalid
 from glance.formulas import NoValue
+from glance.live import Mailbox
 from glance.mqtt.readings import Liveness, Outcome
 from tests.api_site import NUMBER, Site, fields
 from tests.ingest_parts import reading
@@ -182,14 +185,177 @@ def test_a_missing_input_gives_no_value_and_the_reason(site: Site) -> None:
     assert site.get("/api/derived/dew-point").json["error"] is None
 
 
-def test_a_division_by_zero_keeps_the_last_value_and_says_why(site: Site) -> None:
+ZERO = "No value now: division by zero."
+
+
+def sensor_of(site: Site, slug: str) -> Any:
+    listed = site.get("/api/devices/derived/sensors").json
+    return next(one for one in listed if one["sensor"] == slug)
+
+
+def card_of(site: Site, slug: str) -> str:
+    """A widget on a derived series; its id."""
+    source = {"kind": "series", "series": [{"device": "derived", "sensor": slug}]}
+    return site.widget("number", params={"data_source": source})
+
+
+def told_of(site: Site, widget_id: str) -> Mailbox:
+    """A page that shows this widget, and has been told of everything so far."""
+    site.runtime.series.tick(site.clock.now)
+    box = site.runtime.hub.subscribe()
+    box.watch([widget_id])
+    return box
+
+
+def ratio(site: Site) -> None:
     send(site, temperature=20, humidity=50)
     make(site, "t / rh", slug="ratio")
     until(lambda: value(site, "ratio") == 0.4)
+
+
+def break_ratio(site: Site, **values: Any) -> None:
     site.clock.now += 10
-    send(site, humidity=0)
+    send(site, **(values or {"humidity": 0}))
     until(lambda: site.get("/api/derived/ratio").json["error"])
-    assert value(site, "ratio") == 0.4
+
+
+def test_a_division_by_zero_keeps_the_last_value_which_is_stale_until_the_next(site: Site) -> None:
+    ratio(site)
+    shown = card_of(site, "ratio")
+    assert sensor_of(site, "ratio")["state"] == "live"
+    break_ratio(site)
+    assert site.get("/api/derived/ratio").json["error"] == "Division by zero."
+    sensor = sensor_of(site, "ratio")
+    assert (sensor["value"], sensor["state"], sensor["reason"]) == (0.4, "stale", ZERO)
+    answer = site.get(f"/api/widgets/{shown}/data").json
+    assert (answer["data"]["value"], answer["stale"], answer["error"]["message"]) == (0.4, True, ZERO)
+    (view,) = site.runtime.refresher.peek([site.runtime.widgets.get(shown)]).values()
+    assert (view.state, view.sentence, view.failed_at) == ("stale", ZERO, site.clock.now)
+    site.clock.now += 10
+    send(site, humidity=40)
+    until(lambda: sensor_of(site, "ratio")["state"] == "live")
+    assert value(site, "ratio") == 0.5
+    answer = site.get(f"/api/widgets/{shown}/data").json
+    assert (answer["stale"], answer["error"]) == (False, None)
+
+
+def test_a_page_is_told_when_a_formula_fails_and_when_its_reason_is_another(site: Site) -> None:
+    ratio(site)
+    shown = card_of(site, "ratio")
+    box = told_of(site, shown)
+    versions = []
+    for step in ({"humidity": 0}, {"humidity": "dry"}):
+        break_ratio(site, **step)
+        assert box.take(15.0) == {shown}
+        until(lambda: "word" in site.get("/api/derived/ratio").json["error"] or not versions)
+        (view,) = site.runtime.refresher.peek([site.runtime.widgets.get(shown)]).values()
+        versions.append((view.version, view.sentence))
+    assert len(set(versions)) == 2
+    assert versions[1][1] == "No value now: rh (garden / humidity) is a word now, not a number."
+
+
+def test_what_is_made_of_a_failing_one_is_stale_too_and_its_pages_are_told(site: Site) -> None:
+    ratio(site)
+    make(site, "x + 1", [{"name": "x", "device": "derived", "sensor": "ratio"}], slug="above")
+    until(lambda: value(site, "above") == 1.4)
+    shown = card_of(site, "above")
+    box = told_of(site, shown)
+    break_ratio(site)
+    assert box.take(15.0) == {shown}
+    sensor = sensor_of(site, "above")
+    assert (sensor["value"], sensor["state"], sensor["reason"]) == (1.4, "stale", f"Dew point: {ZERO}")
+    site.clock.now += 10
+    send(site, humidity=20)
+    until(lambda: value(site, "above") == 2)
+    until(lambda: sensor_of(site, "above")["state"] == "live")
+
+
+class Told:
+    """Counts how often pages are told of troubles, beside the samples that came."""
+
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.times = 0
+        tell = site.runtime.hub.mark_series
+
+        def counted(series: Iterable[int], *, widgets: bool = True, listeners: bool = True) -> None:
+            found = list(series)
+            self.times += bool(found) and not listeners
+            tell(found, widgets=widgets, listeners=listeners)
+
+        monkeypatch.setattr(site.runtime.hub, "mark_series", counted)
+
+
+def test_a_formula_that_goes_on_failing_is_told_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ratio(site)
+    make(site, "t + 0", slug="copy")
+    until(lambda: value(site, "copy") == 20)
+    told = Told(site, monkeypatch)
+    break_ratio(site)
+    for warmer in (21, 22, 23):
+        site.clock.now += 1
+        send(site, temperature=warmer)
+        until(lambda warm=warmer: value(site, "copy") == warm)
+    until(lambda: told.times)
+    assert told.times == 1
+    assert sensor_of(site, "ratio")["state"] == "stale"
+
+
+def test_a_formula_that_fails_and_works_in_turn_is_told_at_most_once_each_time_it_is_worked_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ratio(site)
+    told, rounds = Told(site, monkeypatch), []
+    work_out = site.runtime.derived._work.work_out
+
+    def counted(slugs: Iterable[str]) -> None:
+        rounds.append(1)
+        work_out(slugs)
+
+    monkeypatch.setattr(site.runtime.derived._work, "work_out", counted)
+    for turn in range(200):
+        site.clock.now += 0.01
+        site.runtime.ingest.take(Outcome(readings=(reading("garden", "humidity", float(turn % 2)),)))
+    site.clock.now += 1
+    send(site, temperature=7, humidity=1)
+    until(lambda: value(site, "ratio") == 7)
+    until(lambda: sensor_of(site, "ratio")["state"] == "live")
+    assert told.times <= len(rounds) < 200
+
+
+def test_a_trouble_is_known_again_from_the_first_moment_after_a_restart(tmp_path: Path) -> None:
+    with Site(tmp_path) as site:
+        ratio(site)
+        break_ratio(site)
+    with Site(tmp_path) as again:
+        again.clock.now += 20
+        sensor = sensor_of(again, "ratio")
+        assert (sensor["value"], sensor["state"], sensor["reason"]) == (0.4, "stale", ZERO)
+        send(again, humidity=40)
+        until(lambda: sensor_of(again, "ratio")["state"] == "live")
+        assert value(again, "ratio") == 0.5
+
+
+def test_one_that_never_had_a_value_says_why_on_its_card(site: Site) -> None:
+    make(site, "dew_point(t, rh)")
+    until(lambda: site.get("/api/derived/dew-point").json["error"])
+    sentence = "No value now: t: nothing was heard of garden / temperature, or it was forgotten."
+    (view,) = site.runtime.refresher.peek([site.runtime.widgets.get(card_of(site, "dew-point"))]).values()
+    assert (view.state, view.sentence) == ("empty", sentence)
+    sensor = sensor_of(site, "dew-point")
+    assert (sensor["state"], sensor["reason"]) == ("unknown", sentence)
+
+
+def test_what_glance_itself_could_not_do_is_no_value_that_is_live(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ratio(site)
+
+    def fault(*_: object) -> float:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(site.runtime.derived._work, "value", fault)
+    break_ratio(site, humidity=40)
+    sensor = sensor_of(site, "ratio")
+    assert (sensor["value"], sensor["state"]) == (0.4, "stale")
+    assert "its log says more" in sensor["reason"]
 
 
 def test_a_derived_series_can_be_made_of_another_but_never_of_itself(site: Site) -> None:
@@ -272,8 +438,9 @@ def test_what_is_made_of_a_forgotten_sensor_is_not_live_until_that_is_back(site:
     assert site.delete("/api/devices/garden/sensors/humidity").status_code == 204
     (sensor,) = site.get("/api/devices/derived/sensors").json
     assert (sensor["value"], sensor["state"]) == (70, "stale")
-    assert "not there any more" in sensor["reason"]
+    assert "not there any more" in sensor["reason"] or "garden / humidity" in sensor["reason"]
     until(lambda: "garden / humidity" in (site.get("/api/derived/both").json["error"] or ""))
+    assert "garden / humidity" in sensor_of(site, "both")["reason"]
     site.post("/api/devices/garden/sensors/humidity/restore")
     until(lambda: site.get("/api/derived/both").json["error"] is None)
     assert site.get("/api/devices/derived/sensors").json[0]["state"] == "live"
@@ -327,6 +494,42 @@ def test_after_a_restart_nothing_is_stored_twice(tmp_path: Path) -> None:
         assert [sample.value for sample in again.runtime.samples.recent(sensor.id)] == [20, 25]
 
 
+def _shown_as_old(pages: Pages, client: FlaskClient) -> None:
+    """What every page says while the formula fails; parts of open pages come anew."""
+    here = {"base_url": "http://localhost"}
+    sentence = "No value now: a dew point needs a humidity above 0 %."
+    one, every = "/devices/derived?sensor=dew-point", "/devices"
+    before = [set(re.findall(r'data-v="(\w+)"', client.get(address, **here).text)) for address in (one, every)]
+    assert sentence not in client.get(one, **here).text
+    pages.runtime.ingest.submit([reading("garden", "humidity", 0.0, unit="%")])
+    until(lambda: pages.runtime.derived.trouble("dew-point"))
+    for address, versions in zip((one, every), before, strict=True):
+        text = client.get(address, **here).text
+        assert f'title="{sentence}"' in text
+        assert set(re.findall(r'data-v="(\w+)"', text)) - versions
+    chart = re.search(r'id="dv-chart"[^>]*data-state="(\w+)"', client.get(one, **here).text)
+    assert chart is not None
+    assert chart[1] == "stale"
+    assert "A dew point needs a humidity above 0 %." in client.get("/devices/derived", **here).text
+    assert "It has no value now." in _tried(pages, client)
+    pages.runtime.ingest.submit([reading("garden", "humidity", 50.0, unit="%")])
+    until(lambda: pages.runtime.derived.trouble("dew-point") is None)
+    assert sentence not in client.get(one, **here).text
+
+
+def _tried(pages: Pages, client: FlaskClient) -> str:
+    """The answer to *Try it* on the form of the dew point."""
+    here = {"base_url": "http://localhost"}
+    token = client.get("/devices/derived/new", **here).text.split('name="csrf_token" value="')[1].split('"')[0]
+    t, rh = (str(pages.runtime.devices.find("garden", name).id) for name in ("temperature", "humidity"))
+    typed = {
+        "csrf_token": token, "p.title": "Dew point", "p.expression": "dew_point(t, rh)", "p.inputs.0.name": "t",
+        "p.inputs.0.sensor": t, "p.inputs.1.name": "rh", "p.inputs.1.sensor": rh, "do": "try",
+    }  # fmt: skip
+    headers = {"Origin": "http://localhost"}
+    return client.post("/devices/derived/dew-point/edit", data=typed, headers=headers, **here).text
+
+
 def test_the_pages_list_make_change_and_delete_without_script(tmp_path: Path) -> None:
     pages = Pages(tmp_path)
     pages.runtime.ingest.start()
@@ -364,6 +567,7 @@ def _through_the_pages(pages: Pages) -> None:
     until(lambda: rt.derived.latest("dew-point"))
     assert "9.26" in client.get("/devices/derived", **here).text
     assert "Dew point" in client.get("/devices/derived?sensor=dew-point", **here).text
+    _shown_as_old(pages, client)
     edit = client.get("/devices/derived/dew-point/edit", **here).text
     assert "dew_point(t, rh)" in edit
     changed = {**typed, "p.expression": "t", "do": "save"}

@@ -88,6 +88,20 @@ def test_a_sleeping_device_is_asleep_and_neither_offline_nor_stale(site: Site) -
 UP = replace(DOWN, connected=True)
 
 
+@pytest.mark.parametrize(("presence", "state"), [("online", "stale"), ("asleep", "asleep"), ("offline", "offline")])
+def test_a_formula_that_fails_makes_a_value_stale_where_nothing_worse_is_known(
+    site: Site, presence: Any, state: str
+) -> None:
+    site.put(reading("d", "s", 1.0), liveness=(Liveness("d", presence, False, False),))
+    judge = Standings(site.ingest, lambda: UP)
+    judge.fault = lambda _sensor: ("No value now: division by zero.", 7.0)
+    found = judge.of_sensor(site.devices.sensor("d", "s"), site.clock())
+    assert found.state == state
+    assert ((found.sentence, found.failed_at) == (judge.fault(site.devices.sensor("d", "s")))) is (state == "stale")
+    judge.fault = lambda _sensor: None
+    assert judge.of_sensor(site.devices.sensor("d", "s"), site.clock()).failed_at is None
+
+
 def goes_off(site: Site) -> None:
     """What the decoder says once the declared time of 30 s is over."""
     site.put(replace(reading("hall", "motion", False, at=site.clock()), inferred=True))

@@ -25,6 +25,7 @@ __all__ = ["DEVICE", "Derivations"]
 
 ABOUT = DeviceInfo(DEVICE, name="Derived values", ecosystem=DEVICE)
 MOST = 200
+NO_VALUE_NOW = "No value now: "
 
 
 class Derivations:
@@ -65,7 +66,16 @@ class Derivations:
 
     def trouble(self, slug: str) -> str | None:
         """Why it has no value now; None where it has one."""
-        return self._work.trouble(slug)
+        found = self._work.trouble(slug)
+        return found.sentence if found else None
+
+    def fault_of(self, sensor: Sensor) -> tuple[str, float] | None:
+        """Why a derived sensor cannot be worked out now, and since when (Unix seconds); None where it can, and for any other."""
+        if sensor.device != DEVICE or sensor.sensor not in self._all:
+            return None
+        found = self._work.trouble(sensor.sensor)
+        # its sentence goes on after the colon
+        return (f"{NO_VALUE_NOW}{found.sentence[:1].lower()}{found.sentence[1:]}", found.since) if found else None
 
     def sensor(self, slug: str) -> Sensor | None:
         """The sensor that holds its values."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from glance import formulas
-from glance.derived.checks import DEVICE, Worked
+from glance.derived.checks import DEVICE, Worked, keys_of
 from glance.errors import GlanceError
 from glance.formulas import Formula, NoValue
 from glance.ingest import Ingest
@@ -25,6 +26,15 @@ PAUSE_S = 0.2
 WINDOW_POINTS = 60
 # more digits than these are the arithmetic's, not the sensors'
 SIGNIFICANT = 9
+BROKEN = "Something in Glance went wrong; its log says more."
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a derived series cannot be worked out, and since when it cannot (Unix seconds)."""
+
+    sentence: str
+    since: float
 
 
 class Work:
@@ -44,9 +54,10 @@ class Work:
         self._known = known
         self._describe = describe
         self._ingest = ingest
+        self._hub = hub
         self._clock = clock
         self._lock = threading.Lock()
-        self._troubles: dict[str, str] = {}
+        self._troubles: dict[str, Trouble] = {}
         self._seen: dict[str, object] = {}
         self._anew: set[str] = set()
         self._by_series: dict[int, set[str]] = {}
@@ -69,13 +80,15 @@ class Work:
             self._anew.discard(slug)
         self._box.mark([DEVICE])
 
-    def trouble(self, slug: str) -> str | None:
+    def trouble(self, slug: str) -> Trouble | None:
         """Why it has no value now; None where it has one."""
         with self._lock:
             return self._troubles.get(slug)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Work all out once, so that the first page knows which cannot be, and start the thread."""
+        self._listen()
+        self.work_out(set(self._known()))
         self._thread = threading.Thread(target=self._run, name="derived", daemon=True)
         self._thread.start()
 
@@ -91,8 +104,6 @@ class Work:
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
-        self._listen()
-        self.work_out(set(self._known()))
         while not self._ending.is_set():
             marked = self._box.take(LISTEN_S)
             if marked is None:
@@ -124,16 +135,31 @@ class Work:
         return {slug for series in both for slug in before.get(series, set()) ^ found.get(series, set())}
 
     def work_out(self, slugs: Iterable[str]) -> None:
-        """Work these out now, where an input changed since the last time; each after those it is made of."""
+        """Work these out now, where an input changed since the last time; each after those it is made of.
+
+        Widgets are told once of troubles that came or went: those on the series, and on what is made of it.
+        """
         wanted = set(slugs)
+        told: set[tuple[str, str]] = set()
         for one in self._in_order():
-            if one.about.slug in wanted:
-                try:
-                    self._work_out(one)
-                except GlanceError as error:
-                    self._say(one.about.slug, error.sentence)
-                except Exception:
-                    log.exception("The derived series %s could not be worked out.", one.about.slug)
+            slug = one.about.slug
+            before = self.trouble(slug)
+            if slug in wanted:
+                self._try(one)
+            if self.trouble(slug) != before or keys_of(one.about) & told:
+                told.add((DEVICE, slug))
+        found = (self._ingest.devices.find(*key) for key in told)
+        # no sample came: whoever listens for samples has nothing to look for
+        self._hub.mark_series([sensor.id for sensor in found if sensor is not None], listeners=False)
+
+    def _try(self, one: Worked) -> None:
+        try:
+            self._work_out(one)
+        except GlanceError as error:
+            self._say(one.about.slug, error.sentence)
+        except Exception:
+            log.exception("The derived series %s could not be worked out.", one.about.slug)
+            self._say(one.about.slug, BROKEN)
 
     def _in_order(self) -> list[Worked]:
         """Every derived series after those it is made of; there are no circles."""
@@ -177,7 +203,6 @@ class Work:
         except NoValue as error:
             self._say(slug, str(error))
             return
-        self._say(slug, None)
         if not isinstance(value, bool):
             value = float(f"{value:.{SIGNIFICANT}g}")
         measured = [found.at for found in latest.values() if found.at is not None and not found.retained]
@@ -189,6 +214,8 @@ class Work:
             kind: SensorKind = "boolean" if isinstance(value, bool) else "number"
             reading = Reading(DEVICE, slug, value, kind, None, at, retained=not measured)
             self._ingest.take(Outcome(readings=(reading,), verdict="reading"))
+        # after the value, or the old one would be live for a moment
+        self._say(slug, None)
 
     def _is_later(self, slug: str, at: float, value: float) -> bool:
         """False for what is stored already, as after a restart."""
@@ -223,7 +250,8 @@ class Work:
             if sentence is None:
                 self._troubles.pop(slug, None)
             else:
-                self._troubles[slug] = sentence
+                before = self._troubles.get(slug)
+                self._troubles[slug] = Trouble(sentence, before.since if before else self._clock())
 
 
 def _numbers(
@@ -236,7 +264,7 @@ def _numbers(
         if each.name not in sensors:
             raise NoValue(f"{each.name}: nothing was heard of {each.device} / {each.sensor}, or it was forgotten.")
         if each.name not in latest:
-            raise NoValue(f"{each.name} has not sent a value yet.")
+            raise NoValue(f"{each.name} ({each.device} / {each.sensor}) has not sent a value yet.")
         if latest[each.name].value is None:
-            raise NoValue(f"{each.name} is a word now, not a number.")
+            raise NoValue(f"{each.name} ({each.device} / {each.sensor}) is a word now, not a number.")
     return {name: found.value for name, found in latest.items() if found.value is not None}

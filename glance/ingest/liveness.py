@@ -15,13 +15,14 @@ State = Literal["live", "stale", "offline", "asleep", "removed", "unknown"]
 class Standing:
     """How a device or a value stands, and a sentence for its owner. `stale_at` is when a live one turns stale (Unix seconds).
 
-    `by_broker` = the device may be well, but nothing can come from it.
+    `by_broker` = the device may be well, but nothing can come from it. `failed_at` is since when a formula cannot be worked out.
     """
 
     state: State
     sentence: str
     stale_at: float | None = None
     by_broker: bool = False
+    failed_at: float | None = None
 
 
 def stale_after_s(expires_s: float | None, usual_gap_s: float | None) -> float:

@@ -201,7 +201,10 @@ class Series:
                 self._due.pop(widget.id, None)
         gone = away(state, found)
         version = f"{version}.{gone or state}.{self._ingest.devices.changes}"
-        return Look(data, True, state, at, stale_at, found.sentence if found else None, version, tail, gone)
+        sentence, failed_at = (found.sentence, found.failed_at) if found else (None, None)
+        if failed_at is not None:
+            version = f"{version}.{sentence}"
+        return Look(data, True, state, at, stale_at, sentence, version, tail, gone, failed_at)
 
     def points(self, widget: Widget, span: str, now: float) -> dict[str, Any]:
         """The widget's lines over another range, as the shape *points*; for the range picker."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from glance.ingest import Ingest
+from glance.mqtt.readings import OWN_DEVICE
 from glance.series.choosing import FILTERS, hidden_ones
 from glance.series.lines import Line
 from glance.store.devices import Device
@@ -59,6 +60,8 @@ def _what_is_missing(ingest: Ingest, line: Line, device: Device | None) -> str:
         if any(each.sensor == line.name for each in ingest.devices.forgotten_sensors(device.id)):
             return f"The sensor {line.name} of {device.title} was forgotten. Bring it back on the page of the device."
         return f"The device {device.title} has never sent a sensor named {line.name}."
+    if line.sensor.device == OWN_DEVICE and line.standing is not None:
+        return line.standing.sentence
     hidden = " It is hidden, too." if line.sensor.hidden or device.hidden else ""
     return f"{line.label} was announced, but it has not sent a value yet.{hidden}"
 

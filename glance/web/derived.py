@@ -14,6 +14,7 @@ from glance.formulas import FUNCTIONS, WINDOWS
 from glance.runtime import Runtime
 from glance.series.words import value_in_words
 from glance.store.derived import DerivedSeries
+from glance.store.devices import Sensor
 from glance.web import runtime
 from glance.web.devices import one as device_page
 from glance.web.speech import sentence_of
@@ -36,8 +37,17 @@ def page() -> Any:
         sensor = rt.derived.sensor(one.slug)
         latest = rt.derived.latest(one.slug)
         shown = value_in_words(sensor, latest) if sensor else None
-        rows.append((one, str(shown or "–"), latest.at if latest else None, rt.derived.trouble(one.slug)))
+        rows.append((one, str(shown or "–"), latest.at if latest else None, _why_not_live(rt, one.slug, sensor)))
     return render_template("derived.html", current=None, rows=rows)
+
+
+def _why_not_live(rt: Runtime, slug: str, sensor: Sensor | None) -> str | None:
+    """Why its value is not of now: its own trouble, or that of what it is made of; None where it is."""
+    trouble = rt.derived.trouble(slug)
+    if trouble is not None or sensor is None:
+        return trouble
+    standing = rt.standings.of_sensor(sensor, rt.clock())
+    return None if standing.state == "live" else standing.sentence
 
 
 @blueprint.route("/devices/derived/new", methods=["GET", "POST"])

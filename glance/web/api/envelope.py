@@ -30,6 +30,9 @@ def envelope(view: View) -> dict[str, Any]:
     error = None
     if failure is not None:
         error = {"message": failure.message, "at": iso(failure.at), "next_try_at": iso(failure.next_try_at)}
+    elif view.failed_at is not None:
+        # a formula is tried again with the next value of its sensors, not at a time
+        error = {"message": view.sentence, "at": iso(view.failed_at), "next_try_at": None}
     return {
         "data": view.data,
         "cached": view.cached,

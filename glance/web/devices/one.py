@@ -131,7 +131,8 @@ def _parts(shown: dict[str, Any]) -> list[parts.Part]:
     }
     if selected:
         chart: Chart = shown["chart"]
-        values["dv-chart"] = ("chart", (device, selected, chart, list(RANGES)), (chart, selected.at))
+        facts = chart, selected.at, selected.standing.state
+        values["dv-chart"] = ("chart", (device, selected, chart, list(RANGES)), facts)
     found: list[parts.Part] = []
     for name, (drawn_by, given, told) in values.items():
         version = parts.version(told)
