@@ -253,7 +253,7 @@ JSON: dict[str, Any] = {
         ("{{ value_json.s | trim | lower }}", "idle"), ("{{ value_json.get('nope', 'none yet') }}", "none yet"),
         ("{{ value_json.nope | default(7) }}", 7), ("{{ value_json.nope | default('x', true) }}", "x"),
         ("{{ value_json.ENERGY.Power[2] }}", 3), ("{{ value_json.ENERGY.Power | sum }}", "6"), ("{{ value_json.ENERGY.Power | max }}", "3"),
-        ("{{ value.split(',')[1] }}", "b"), ("{{ value | regex_replace('a', 'x') }}", None),
+        ("{{ value.split(',')[1] }}", "b"), ("{{ value | regex_replace('a', 'x') }}", "x,b"),
         ("{{ as_timestamp(value_json.at) | int }}", "1790000000"), ("{{ value_json.at | as_timestamp | round(0) }}", "1790000000"),
         ("{% if value_json.n is defined %}{{ value_json.n }}{% else %}0{% endif %}", "4"),
         ("{%- set w = value_json.mw -%}{{ w * 2 }}", "2468"), ("{{ '%0.1f' | format(value_json.t | float) }}", "21.5"),
@@ -348,8 +348,10 @@ def test_what_goes_off_by_itself_is_stored_and_live_pages_hear_of_it(tmp_path: P
     [
         ("{{ value | float + states('sensor.offset') | float }}", "asks for other entities"),
         ("{{ state_attr('sun.sun', 'elevation') }}", "asks for other entities"),
-        ("{% for x in value %}{{ x }}{% endfor %}", "is not understood"),
-        ("{{ value }}" + " " * 2000 + "{{ value }}", "is longer than 1024 characters"),
+        ("{{ value | nonsense }}", "uses what is not known here (No filter named 'nonsense')"),
+        ("{{ relative_time(value) }}", "calls relative_time(), which is not known here"),
+        ("{{ (value).__class__ }}", "reaches for what is no value"),
+        ("{{ value }}" + " " * 5000 + "{{ value }}", "is longer than 4096 characters"),
     ],
 )
 def test_why_a_template_is_not_followed_is_told_beside_the_raw_value(template: str, why: str) -> None:

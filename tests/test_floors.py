@@ -15,7 +15,7 @@ STOREYS = (
     ("glance", "glance.errors", "glance.patterns", "glance.styles", "glance.worktime"),
     ("glance.config", "glance.feed_limits", "glance.model", "glance.schema_work", "glance.sensor_words"),
     (
-        "glance.addresses", "glance.allocator", "glance.environment", "glance.fields", "glance.formats", "glance.http_form", "glance.icons", "glance.limits",
+        "glance.addresses", "glance.allocator", "glance.bounded", "glance.conversions", "glance.environment", "glance.fields", "glance.formats", "glance.http_form", "glance.icons", "glance.limits",
         "glance.logs", "glance.mqtt", "glance.mqtt.readings", "glance.parallel", "glance.passwords", "glance.plaintext", "glance.schemas", "glance.sensor_names",
         "glance.uptime",
     ),

@@ -14,8 +14,9 @@ from jinja2.environment import Template
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from glance.bounded.budget import TooMuch, done, use, within_bounds
 from glance.cards import guard, lint
-from glance.cards.budget import MAX_CPU_S, MAX_TEXT, MAX_TRUSTED_CPU_S, Budget, TooMuch, done, use, within_bounds
+from glance.cards.budget import MAX_CPU_S, MAX_TEXT, MAX_TRUSTED_CPU_S, Budget
 from glance.cards.helpers import offered
 from glance.cards.marks import Icon, Marks
 from glance.cards.sandbox import CardEnvironment

@@ -1,100 +1,15 @@
-"""Filters of cards that make no more than a card may hold, and the counting around all of them."""
+"""Filters of cards that write markup; the others are in glance.bounded.filters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, pass_environment
-from jinja2.exceptions import SecurityError
-from jinja2.filters import do_int, do_round, make_attrgetter
 from jinja2.runtime import Undefined
 from markupsafe import escape
 
-from glance.cards.budget import MAX_TEXT, Budget, TooMuch, running, within_bounds
+from glance.bounded.budget import running, within_bounds
 from glance.formats import NOTHING
-
-# Filters that write whatever they are given as text.
-WRITING = "capitalize e escape forceescape lower string striptags title tojson trim truncate upper urlencode wordcount".split()
-# Filters that compare or hash all that is in what they are given.
-DEEP = frozenset("sort unique groupby min max dictsort sum".split())
-# Those that look at no item, or at one.
-CHEAP = frozenset("length count first last default d".split())
-# No more than a number of the data can have: Python reads up to 4300 digits.
-MAX_NUMBER_BITS = 16_384
-
-
-def bounded_number(value: Any) -> Any:
-    """The value, unless it is a whole number so long that to divide by it would take seconds."""
-    if isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS:
-        raise TooMuch("The card makes a number of more than 4000 digits.")
-    return value
-
-
-def bounded_int(value: Any, default: Any = 0, base: int = 10) -> Any:
-    """`int`, of no more digits than a number of the data can have; in base 16 Python itself would read any number of them."""
-    if isinstance(value, (str, bytes)) and len(value) > MAX_NUMBER_BITS:
-        raise TooMuch("The card makes a number of more than 4000 digits.")
-    return bounded_number(do_int(value, default, base))
-
-
-def bounded_round(value: Any, precision: int = 0, method: Any = "common") -> Any:
-    """`round`, of at most 15 places: more would only cost time."""
-    places = int(precision)
-    if not -15 <= places <= 15:
-        raise SecurityError("round in a card takes from -15 to 15 places.")
-    return do_round(value, places, method)
-
-
-@pass_environment
-def sum_of_numbers(environment: Environment, values: Any, attribute: str | int | None = None, start: Any = 0) -> Any:
-    """`sum`, of numbers."""
-    total = start if isinstance(start, (int, float)) else 0
-    pick = make_attrgetter(environment, attribute) if attribute is not None else None
-    for value in () if values is None or isinstance(values, Undefined) else values:
-        found = pick(value) if pick else value
-        if isinstance(found, (int, float)):
-            total += found
-    return total
-
-
-def measured(function: Callable[..., Any], *, deep: bool) -> Callable[..., Any]:
-    """A filter or test that counts what it is given (all that is in it where it looks that far) and what it makes."""
-    passed = hasattr(function, "jinja_pass_arg")
-
-    @wraps(function)
-    def count(*args: Any, **kwargs: Any) -> Any:
-        budget = running()
-        for value in args[passed:]:
-            if deep or isinstance(value, (str, bytes)):
-                budget.weigh(value)
-            elif isinstance(value, (list, tuple, Mapping)):
-                budget.work(len(value))
-        found = budget.make(function(*args, **kwargs))
-        if isinstance(found, Generator):
-            return _each(found, budget)
-        budget.work(1)
-        return found
-
-    return count
-
-
-def _each(items: Generator[Any, None, None], budget: Budget) -> Iterator[Any]:
-    """What a filter gives one by one, each counted."""
-    for item in items:
-        budget.work(1)
-        yield item
-
-
-def bounded_replace(value: Any, old: str, new: str, count: int | None = None) -> Any:
-    """`replace`, with a bounded result."""
-    missing = value is None or isinstance(value, Undefined)
-    text = value if isinstance(value, str) else "" if missing else str(within_bounds(value))
-    found = text.count(old) if count is None else min(text.count(old), count)
-    if len(text) + found * max(0, len(new) - len(old)) > MAX_TEXT:
-        raise TooMuch("The card makes a text longer than 512 KB.")
-    return text.replace(old, new, -1 if count is None else count)
 
 
 def bounded_join(value: Any, separator: str = "", attribute: str | None = None) -> Any:
@@ -104,34 +19,11 @@ def bounded_join(value: Any, separator: str = "", attribute: str | None = None) 
         items = [item.get(attribute) if isinstance(item, Mapping) else None for item in items]
     between = escape(within_bounds(separator))
     texts: list[Any] = []
-    length = 0
+    length, most = 0, running().limits.text
     for item in items:
         text = NOTHING if item is None else escape(within_bounds(item))
         length += len(text) + len(between)
-        if length > MAX_TEXT:
-            raise TooMuch("The card makes a text longer than 512 KB.")
+        if length > most:
+            raise running().too_long()
         texts.append(text)
     return between.join(texts)
-
-
-def writing(filter_: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, for what it may write; it keeps what it asks Jinja to be passed first."""
-    passed = hasattr(filter_, "jinja_pass_arg")
-
-    @wraps(filter_)
-    def write(*args: Any, **kwargs: Any) -> Any:
-        for value in args[passed : passed + 1]:
-            if not isinstance(value, (str, Undefined)):
-                within_bounds(value)
-        return filter_(*args, **kwargs)
-
-    return write
-
-
-BOUNDED: dict[str, Callable[..., Any]] = {
-    "int": bounded_int,
-    "join": bounded_join,
-    "replace": bounded_replace,
-    "round": bounded_round,
-    "sum": sum_of_numbers,
-}

@@ -11,6 +11,7 @@ from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.ha_components import Whole
 from glance.mqtt.decode.memory import Memory
 from glance.mqtt.decode.parts import text
+from glance.mqtt.decode.sandbox import Refused
 from glance.mqtt.decode.templates import Missing, Template, compiled, text_of
 from glance.mqtt.decode.topics import fits, is_command
 from glance.mqtt.decode.values import number, number_in
@@ -169,13 +170,16 @@ def read_states(draft: Draft, rules: list[Rule]) -> None:
     text, json = _json_of(draft.message.body)
     if type(json) is dict:
         draft.time_in(json)
-    why, done = "", set[tuple[str, str]]()
+    why, missing, done = "", "", set[tuple[str, str]]()
     for rule in rules:
         if (rule.device, rule.sensor) in done:
             # One sensor that is declared twice, while its publisher moves from single declarations to one for the device.
             continue
         try:
             value = _value(rule, text, json)
+        except Refused as error:
+            missing = missing or f"{rule.sensor} has no value, because its template {error}"
+            continue
         except (Missing, ValueError):
             continue
         why = rule.template.why or why
@@ -193,9 +197,16 @@ def read_states(draft: Draft, rules: list[Rule]) -> None:
         done.add((rule.device, rule.sensor))
         if draft.reading(rule.device, rule.sensor, value, None, rule.kind) and rule.off_s is not None:
             _goes_off(draft, rule)
+    _tell(draft, why, missing)
+
+
+def _tell(draft: Draft, why: str, missing: str) -> None:
+    """Say what the templates made of a message: `why` one is not understood, which sensor is `missing` for a template's sake."""
     if not draft.readings:
         why = f"its template {why}" if why else "none of the declared values is in it"
-        draft.says("meta", f"Declared by Home Assistant discovery, but {why}.")
+        draft.says("meta", f"Declared by Home Assistant discovery, but {missing or why}.")
+    elif missing:
+        draft.says("reading", f"Something was left out: {missing}.")
     elif why:
         draft.says("reading", f"Taken as it was sent, because the declared template {why}.")
 

@@ -1,8 +1,7 @@
-"""Value templates of Home Assistant: the usual ones by a path, the rest by a sandbox that cannot run for long.
+"""Value templates of Home Assistant: the usual ones by a path, the rest in a sandbox that cannot run for long.
 
 A template comes from the broker, so from anybody. Nearly all are a path into the JSON with a filter or two and never meet
-Jinja. What is left is parsed by Jinja and refused unless every node of it is on a short list: no loops, no macros, no calls but
-`.get`, `float`, `int`, `is_number`; so its run time is bounded by its length (1 kB) and the values' (4 kB each).
+Jinja. What is left runs in `sandbox`, where steps, texts, memory and time are counted.
 """
 
 from __future__ import annotations
@@ -13,15 +12,21 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from glance.mqtt.decode import sandbox
+from glance.mqtt.decode import sandbox, template_values
 
-LONGEST_TEMPLATE = 1024
+LONGEST_TEMPLATE = 4096
 LONGEST_VALUE = 4096
 SIMPLE = re.compile(
     r"\{\{-?\s*(value_json|value)((?:\.[A-Za-z_]\w*|\[\s*(?:'[^']*'|\"[^\"]*\"|-?[0-9]{1,4})\s*\])*)\s*((?:\|\s*\w+(?:\([^()|]*\))?\s*)*)-?\}\}\Z"
 )
 STEP = re.compile(r"\.([A-Za-z_]\w*)|\[\s*(?:'([^']*)'|\"([^\"]*)\"|(-?[0-9]+))\s*\]")
 FILTER = re.compile(r"\|\s*(\w+)(?:\(([^()|]*)\))?\s*")
+# What the filters of such a template may be given; anything else is for the sandbox.
+LITERAL = r"('[^']*'|\"[^\"]*\"|-?[0-9]+(?:\.[0-9]+)?|true|false|none)"
+CAST = re.compile(rf"(?:default\s*=\s*)?{LITERAL}\Z", re.IGNORECASE)
+DEFAULT = re.compile(rf"(?:default_value\s*=\s*)?{LITERAL}(?:\s*,\s*(?:boolean\s*=\s*)?(true|false))?\Z", re.IGNORECASE)
+ROUND = re.compile(rf"(?:precision\s*=\s*)?(-?[0-9]+)(?:\s*,\s*default\s*=\s*{LITERAL})?\Z", re.IGNORECASE)
+GIVEN = {"default": DEFAULT, "d": DEFAULT, "round": ROUND, "float": CAST, "int": CAST}
 PATH_IN = re.compile(r"value_json((?:\.[A-Za-z_]\w*|\[\s*(?:'[^']*'|\"[^\"]*\"|-?[0-9]{1,4})\s*\])+)")
 
 
@@ -48,15 +53,7 @@ def _as_it_is(text: str, _json: Any) -> Any:
 
 
 RAW = Template((), True, True, _as_it_is)
-NOT_UNDERSTOOD = Template((), False, False, _as_it_is, "is not understood")
-ASKS_OTHERS = NOT_UNDERSTOOD._replace(
-    why="asks for other entities (states and the like), which only Home Assistant itself can tell"
-)
-TOO_LONG = NOT_UNDERSTOOD._replace(why=f"is longer than {LONGEST_TEMPLATE} characters")
-# What a template asks of the whole of Home Assistant, not of the message.
-OTHERS = re.compile(
-    r"\b(?:states\b|(?:state_attr|is_state|is_state_attr|has_value|expand|device_attr|area_\w+|device_\w+|closest|distance)\s*\()"
-)
+TOO_LONG = f"is longer than {LONGEST_TEMPLATE} characters"
 CASTS = frozenset(("float", "int", "round", "string", "trim", "is_defined", "default", "d", "abs_"))
 
 
@@ -67,17 +64,22 @@ def compiled(source: str | None) -> Template:
         return RAW
     source = source.strip()
     if len(source) > LONGEST_TEMPLATE:
-        return TOO_LONG
+        return _refused(TOO_LONG)
     found = SIMPLE.match(source)
     simple = _simple(found) if found else None
     if simple is not None:
         return simple
     program = sandbox.compiled(source)
-    if program is None:
-        return ASKS_OTHERS if OTHERS.search(source) else NOT_UNDERSTOOD
+    if isinstance(program, str):
+        return _refused(program)
     paths = {path_of(p) for p in PATH_IN.findall(source)}
     path = paths.pop() if len(paths) == 1 else None
     return Template(path, False, True, program)
+
+
+def _refused(why: str) -> Template:
+    """A template that cannot be taken: a plain value stands as it is."""
+    return Template((), False, False, _as_it_is, why)
 
 
 def path_of(text: str) -> tuple[str | int, ...]:
@@ -96,7 +98,7 @@ def _simple(found: re.Match[str]) -> Template | None:
     steps = [_filter(name, argument) for name, argument in filters]
     if any(step is None for step in steps):
         return None
-    default = next((_literal(argument) for name, argument in filters if name in ("default", "d")), Missing)
+    default = next((_default(argument) for name, argument in filters if name in ("default", "d")), Missing)
 
     def render(text: str, json: Any) -> Any:
         value = _at(json, path) if from_json else text if not path else Missing
@@ -111,6 +113,12 @@ def _simple(found: re.Match[str]) -> Template | None:
 
     plain = all(name in CASTS for name, _ in filters)
     return Template(path, plain and (from_json or not path), True, render)
+
+
+def _default(argument: str) -> Any:
+    """What stands for a value that is not there."""
+    found = DEFAULT.match(argument)
+    return _literal(found[1]) if found else ""
 
 
 def _at(value: Any, path: tuple[str | int, ...]) -> Any:
@@ -128,33 +136,37 @@ def _at(value: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def _literal(text: str) -> Any:
-    text = text.partition(",")[0].strip()
-    if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
+    if text[:1] in ("'", '"'):
         return text[1:-1]
     if text.lower() in ("true", "false", "none"):
         return {"true": True, "false": False, "none": None}[text.lower()]
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        return ""
+    return float(text) if "." in text else int(text)
 
 
 def _filter(name: str, argument: str) -> Callable[[Any], Any] | None:
-    """One filter as a function; None for a filter that is not known."""
-    if name == "round":
-        places = _literal(argument) if argument else 0
-        return lambda value: _rounded(value, places if type(places) is int else 0)
-    if name in ("default", "d") or name == "is_defined":
+    """One filter as a function; None for one that is left to the sandbox."""
+    if name == "is_defined" or (name in ("default", "d") and not argument):
         return lambda value: value
-    if "base" in argument:
+    if not argument:
+        return FILTERS.get(name)
+    found = GIVEN[name].match(argument) if name in GIVEN else None
+    if found is None:
         return None
-    return FILTERS.get(name)
+    given = _literal(found[1])
+    if name == "round":
+        return lambda value: _rounded(value, given)
+    if name in ("float", "int"):
+        cast = FILTERS[name]
+        return lambda value: cast(value) if type(_float(value)) is float else given
+    if (found[2] or "").lower() == "true":
+        return lambda value: value or given
+    return lambda value: value
 
 
 def _float(value: Any) -> Any:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return value
     return number if math.isfinite(number) else None
 
@@ -166,10 +178,13 @@ def _int(value: Any) -> Any:
 
 def _rounded(value: Any, places: int) -> Any:
     number = _float(value)
-    return round(number, max(-15, min(places, 15))) if type(number) is float else value
+    if type(number) is not float:
+        return value
+    return round(number, max(-15, min(places, 15))) if places else round(number)
 
 
 FILTERS: dict[str, Callable[[Any], Any]] = {
+    "round": lambda value: _rounded(value, 0),
     "float": _float,
     "int": _int,
     "lower": lambda value: str(value)[:LONGEST_VALUE].lower(),
@@ -181,7 +196,7 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "tojson": lambda value: value,
     "to_json": lambda value: value,
     "abs": lambda value: abs(_float(value)) if type(_float(value)) is float else value,
-    "bool": lambda value: value if type(value) is bool else str(value).strip().lower() in ("true", "on", "yes", "1"),
+    "bool": template_values.bool_of,
 }
 
 

@@ -1,4 +1,4 @@
-"""What is added to the tree of a card's template before it runs: counting of loops, calls and joined texts, weighing of the rest."""
+"""What is added to the tree of a template before it runs: counting of loops, calls and joined texts, weighing of the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from glance.cards.budget import bounded_text, running, weighed, within_bounds
+from glance.bounded.budget import bounded_text, running, weighed, within_bounds
 
 # Names no template can write: what counts must not be within its reach.
 _COUNTED = "<counted>"

@@ -1,0 +1,122 @@
+"""Filters that make no more than a template may hold, and the counting around all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import wraps
+from typing import Any
+
+from jinja2 import Environment, pass_environment
+from jinja2.exceptions import SecurityError
+from jinja2.filters import do_int, do_round, make_attrgetter
+from jinja2.runtime import Undefined
+
+from glance.bounded.budget import Budget, TooMuch, running, within_bounds
+
+# Filters that write whatever they are given as text.
+WRITING = "capitalize e escape forceescape lower string striptags title tojson trim truncate upper urlencode wordcount".split()
+# Filters that compare or hash all that is in what they are given.
+DEEP = frozenset("sort unique groupby min max dictsort sum".split())
+# Those that look at no item, or at one.
+CHEAP = frozenset("length count first last default d".split())
+# No more than a number of the data can have: Python reads up to 4300 digits.
+MAX_NUMBER_BITS = 16_384
+
+
+def bounded_number(value: Any) -> Any:
+    """The value, unless it is a whole number so long that to divide by it would take seconds."""
+    if isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS:
+        raise too_many_digits()
+    return value
+
+
+def too_many_digits() -> TooMuch:
+    """The fault of a number that grew too long."""
+    return TooMuch(f"{running().limits.what} makes a number of more than 4000 digits.")
+
+
+def bounded_int(value: Any, default: Any = 0, base: int = 10) -> Any:
+    """`int`, of no more digits than a number of the data can have; in base 16 Python itself would read any number of them."""
+    if isinstance(value, (str, bytes)) and len(value) > MAX_NUMBER_BITS:
+        raise too_many_digits()
+    return bounded_number(do_int(value, default, base))
+
+
+def bounded_round(value: Any, precision: int = 0, method: Any = "common") -> Any:
+    """`round`, of at most 15 places: more would only cost time."""
+    places = int(precision)
+    if not -15 <= places <= 15:
+        raise SecurityError("round takes from -15 to 15 places.")
+    return do_round(value, places, method)
+
+
+@pass_environment
+def sum_of_numbers(environment: Environment, values: Any, attribute: str | int | None = None, start: Any = 0) -> Any:
+    """`sum`, of numbers."""
+    total = start if isinstance(start, (int, float)) else 0
+    pick = make_attrgetter(environment, attribute) if attribute is not None else None
+    for value in () if values is None or isinstance(values, Undefined) else values:
+        found = pick(value) if pick else value
+        if isinstance(found, (int, float)):
+            total += found
+    return total
+
+
+def measured(function: Callable[..., Any], *, deep: bool) -> Callable[..., Any]:
+    """A filter or test that counts what it is given (all that is in it where it looks that far) and what it makes."""
+    passed = hasattr(function, "jinja_pass_arg")
+
+    @wraps(function)
+    def count(*args: Any, **kwargs: Any) -> Any:
+        budget = running()
+        for value in args[passed:]:
+            if deep or isinstance(value, (str, bytes)):
+                budget.weigh(value)
+            elif isinstance(value, (list, tuple, Mapping)):
+                budget.work(len(value))
+        found = budget.make(function(*args, **kwargs))
+        if isinstance(found, Generator):
+            return _each(found, budget)
+        budget.work(1)
+        return found
+
+    return count
+
+
+def _each(items: Generator[Any, None, None], budget: Budget) -> Iterator[Any]:
+    """What a filter gives one by one, each counted."""
+    for item in items:
+        budget.work(1)
+        yield item
+
+
+def bounded_replace(value: Any, old: str, new: str, count: int | None = None) -> Any:
+    """`replace`, with a bounded result."""
+    missing = value is None or isinstance(value, Undefined)
+    text = value if isinstance(value, str) else "" if missing else str(within_bounds(value))
+    found = text.count(old) if count is None else min(text.count(old), count)
+    if len(text) + found * max(0, len(new) - len(old)) > running().limits.text:
+        raise running().too_long()
+    return text.replace(old, new, -1 if count is None else count)
+
+
+def writing(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, for what it may write; it keeps what it asks Jinja to be passed first."""
+    passed = hasattr(filter_, "jinja_pass_arg")
+
+    @wraps(filter_)
+    def write(*args: Any, **kwargs: Any) -> Any:
+        for value in args[passed : passed + 1]:
+            if not isinstance(value, (str, Undefined)):
+                within_bounds(value)
+        return filter_(*args, **kwargs)
+
+    return write
+
+
+BOUNDED: dict[str, Callable[..., Any]] = {
+    "int": bounded_int,
+    "replace": bounded_replace,
+    "round": bounded_round,
+    "sum": sum_of_numbers,
+}
