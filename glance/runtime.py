@@ -73,7 +73,7 @@ class Runtime:
         self._state = "new"
         self.settings = settings
         self.clock = clock
-        self.db = Database(settings.data)
+        self.db = Database(settings.data, settings.max_mb * 1_000_000)
         self.preferences = Preferences(self.db)
         self.code = WidgetCode(self.preferences)
         self.kinds = {**sources.kinds(), "code": CodeKind(self.code)}

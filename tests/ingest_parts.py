@@ -11,6 +11,7 @@ from glance.ingest import Delivery, Ingest, Keeping
 from glance.live import Hub
 from glance.mqtt.readings import Outcome, Reading, SensorKind
 from glance.store.db import Database
+from glance.store.samples import Samples
 from tests.parts import Clock
 
 DAY = 86400.0
@@ -89,12 +90,13 @@ class Site:
     def open(self) -> None:
         self.decoder = Native()
         self.acknowledged: list[tuple[int, int]] = []
-        self.db = Database(self.folder)
+        self.db = Database(self.folder, self._keeping.max_bytes)
         self.ingest = Ingest(
             db=self.db, hub=self.hub, decoder=self.decoder, keeping=self._keeping, clock=self.clock, **self._more
         )
         self.ingest.acknowledge = self.acknowledged.extend
         self.samples, self.devices = self.ingest.samples, self.ingest.devices
+        self.stored = Samples(self.db)
 
     def close(self) -> None:
         self.ingest.stop()

@@ -57,3 +57,10 @@ def test_telegraf_tells_the_same_as_json() -> None:
 @pytest.mark.parametrize("text", ["user=anna action=login", "started with level=debug now", "a=1 b=2", "m v=1.2.3x"])
 def test_a_sentence_with_an_equals_sign_is_no_metric(text: str) -> None:
     assert [reading[2] for reading in _read("lab/node/note", text)] == [text]
+
+
+@pytest.mark.parametrize("timestamp", ["soon", "9" * 5000, "<script>", "١٢٣", [], {}])
+def test_a_timestamp_that_is_none_costs_the_metric_nothing(timestamp: object) -> None:
+    metric = {"name": "mem", "tags": {}, "fields": {"used_percent": 41.5}, "timestamp": timestamp}
+    found = say(Decoder(UTC), "metrics/nas", metric).readings
+    assert [(r.sensor, r.value, r.at) for r in found] == [("mem.used_percent", 41.5, None)]

@@ -181,7 +181,7 @@ def test_a_clock_that_jumps_ahead_and_back_deletes_nothing(tmp_path: Path, years
         assert (latest.value, latest.at) == (99.0, host.at)
         host.forward(2 * HOUR)
         site.roll()
-        assert site.samples._samples.rollups([site.series()], 3600, int(host.at - 3 * HOUR), 10**10)[-1].avg == 99.0
+        assert site.stored.rollups([site.series()], 3600, int(host.at - 3 * HOUR), 10**10)[-1].avg == 99.0
 
 
 def test_after_hours_at_a_new_time_what_is_old_by_it_is_let_go(tmp_path: Path) -> None:

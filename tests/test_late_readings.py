@@ -23,7 +23,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def hours(site: Site, step_s: int = 3600) -> list[Bucket]:
-    return site.samples._samples.rollups([site.series()], step_s, 0, 10**10)
+    return site.stored.rollups([site.series()], step_s, 0, 10**10)
 
 
 def let_go(site: Site) -> float:

@@ -199,10 +199,10 @@ def test_rollups_say_the_same_as_the_samples_they_are_made_of(site: Site) -> Non
     fill(site, 3 * 360, 10, begin=begin, value=lambda n: float((n * 37) % 101))
     series = site.series()
     site.fold()
-    raw = site.samples._samples.buckets([series], 300_000, int(begin * 1000), int((begin + 3 * HOUR) * 1000), 10**9)
+    raw = site.stored.buckets([series], 300_000, int(begin * 1000), int((begin + 3 * HOUR) * 1000), 10**9)
     assert len(raw) == 36
-    assert site.samples._samples.rollups([series], 300, 0, 10**10) == raw, "late samples are rolled up with the fold"
-    hours = site.samples._samples.rollups([series], 3600, 0, 10**10)
+    assert site.stored.rollups([series], 300, 0, 10**10) == raw, "late samples are rolled up with the fold"
+    hours = site.stored.rollups([series], 3600, 0, 10**10)
     assert [bucket.n for bucket in hours] == [360, 360, 360]
     assert [bucket.avg for bucket in hours] == pytest.approx(
         [sum(r.avg for r in raw[n : n + 12]) / 12 for n in (0, 12, 24)]
@@ -223,7 +223,7 @@ def test_an_hour_is_rolled_up_once_it_has_passed_and_again_for_what_comes_late(s
     chart = site.samples.history(site.series(), hour - DAY, hour + HOUR, 30)
     assert max(point.high or 0 for point in chart.points) == 1000, "at once"
     site.fold()
-    assert site.samples._samples.rollups([site.series()], 3600, 0, 10**10)[0].high == 1000
+    assert site.stored.rollups([site.series()], 3600, 0, 10**10)[0].high == 1000
 
 
 @pytest.mark.parametrize("crash", [True, False])
@@ -241,7 +241,7 @@ def test_what_came_late_is_rolled_up_also_where_that_was_cut_short(
     if crash:
         site.reopen(crash=True)
     site.fold()
-    assert site.samples._samples.rollups([site.series()], 3600, 0, 10**10)[0].high == 1000
+    assert site.stored.rollups([site.series()], 3600, 0, 10**10)[0].high == 1000
 
 
 def test_the_hour_of_a_first_start_is_rolled_up_although_the_next_start_is_in_another(site: Site) -> None:
@@ -252,7 +252,7 @@ def test_the_hour_of_a_first_start_is_rolled_up_although_the_next_start_is_in_an
     site.clock.at = hour + 3 * HOUR
     site.reopen()
     site.roll()
-    assert [bucket.n for bucket in site.samples._samples.rollups([site.series()], 3600, 0, 10**10)] == [10]
+    assert [bucket.n for bucket in site.stored.rollups([site.series()], 3600, 0, 10**10)] == [10]
 
 
 def full_disk(series: int, hour_s: int) -> None:
@@ -349,7 +349,7 @@ def test_a_counter_that_is_declared_late_is_counted_anew(site: Site) -> None:
     site.roll()
     counter(site)
     site.roll()
-    rolled = site.samples._samples.rollups([site.series()], 3600, 0, 10**10)
+    rolled = site.stored.rollups([site.series()], 3600, 0, 10**10)
     assert [bucket.rise for bucket in rolled] == [55.0, 60.0, 60.0]
 
 
@@ -424,8 +424,8 @@ def test_samples_and_rollups_are_kept_as_long_as_is_set(tmp_path: Path) -> None:
             "the newest of those that went is the value at the border"
         )
         assert len(site.samples.recent(site.series("d", "own"))) == 5 + 1
-        assert len(site.samples._samples.rollups([site.series()], 3600, 0, 10**10)) == 10
-        assert len(site.samples._samples.rollups([site.series("d", "own")], 3600, 0, 10**10)) == 20
+        assert len(site.stored.rollups([site.series()], 3600, 0, 10**10)) == 10
+        assert len(site.stored.rollups([site.series("d", "own")], 3600, 0, 10**10)) == 20
         assert site.count("folds") <= 2
 
 

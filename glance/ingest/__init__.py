@@ -31,6 +31,7 @@ from glance.store.devices import DeviceRows
 from glance.store.inbox import Inbox
 from glance.store.rollups import Rollups
 from glance.store.samples import Samples
+from glance.store.words import Words
 
 __all__ = ["Decoder", "Delivery", "Health", "Ingest", "Keeping"]
 
@@ -83,6 +84,7 @@ class Ingest:
             inbox=inbox,
             samples=samples,
             rollups=Rollups(db),
+            words=Words(db, inbox),
             keeping=keeping,
             state=state,
             clock=host,

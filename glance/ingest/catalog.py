@@ -9,7 +9,7 @@ from dataclasses import replace
 from glance.errors import NotFound
 from glance.ingest.flood import FloodGuard
 from glance.ingest.naming import named_anew
-from glance.ingest.tracks import Latest, NewTime, Track, retimed
+from glance.ingest.tracks import Latest, NewTime, Track, in_scale, retimed
 from glance.mqtt.readings import Presence
 from glance.store.devices import Device, Sensor, Unsaved
 
@@ -266,8 +266,9 @@ class Catalog:
         for named, found in list(self.by_key.items()):
             if found is part:
                 self.by_key[named] = root
-        if part.latest and (root.latest is None or (part.latest.at or 0) > (root.latest.at or 0)):
-            root.latest = part.latest
+        scale = root.scale_of(part)
+        if part.latest and scale and (root.latest is None or (part.latest.at or 0) > (root.latest.at or 0)):
+            root.latest = in_scale(part.latest, scale)
         root.folded = None
         self.changes += 1
 
@@ -284,8 +285,17 @@ class Catalog:
         for part in goes:
             self.by_key[(part.sensor.device, part.sensor.sensor)] = track
         for each in (track, root):
-            each.latest = max(
-                [below.own for below in (each, *each.parts) if below.own], key=lambda one: one.at or 0.0, default=None
-            )
-            each.folded = None
+            self.look_again(each)
         self.changes += 1
+
+    def look_again(self, root: Track) -> None:
+        """What is read together with a series, or its unit, has changed: its newest value is another."""
+        found = [
+            in_scale(each.own, scale)
+            for each in (root, *root.parts)
+            if each.own is not None and (scale := root.scale_of(each)) is not None
+        ]
+        root.latest = max(found, key=lambda one: one.at or 0.0, default=None)
+        root.folded = None
+        # charts that were read show another
+        root.late += 1

@@ -12,6 +12,7 @@ from typing import Literal
 from glance.errors import NotFound
 from glance.ingest.buckets import Point, gap_after_s, merge_buckets, step_s_for, thin_out, with_gaps
 from glance.ingest.catalog import Catalog
+from glance.ingest.together import Together, in_unit
 from glance.ingest.tracks import Latest, Track
 from glance.ingest.upkeep import Marks
 from glance.ingest.uses import Counted, Use, uses
@@ -56,7 +57,7 @@ class History:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._catalog = catalog
-        self._samples = samples
+        self._samples = Together(samples)
         self._marks = marks
         self._raw_days = raw_days
         self._clock = clock
@@ -82,7 +83,7 @@ class History:
         tail, marks = self._tail(track, limit)
         kept = track.folded
         if kept is None or kept[0] != marks.folded_to:
-            kept = (marks.folded_to, self._samples.recent(track.ids, KEPT_RECENT, marks.folded_to))
+            kept = (marks.folded_to, self._samples.recent(track, KEPT_RECENT, marks.folded_to))
             track.folded = kept
         folded = kept[1]
         if (
@@ -95,7 +96,7 @@ class History:
         if limit > KEPT_RECENT and (
             len(tail) < limit or (folded and folded[-1].at > min(sample.at for sample in tail))
         ):
-            folded = self._samples.recent(track.ids, limit, marks.folded_to)
+            folded = self._samples.recent(track, limit, marks.folded_to)
         return sorted([*folded, *tail], key=lambda sample: (sample.at, sample.id))[-limit:]
 
     def since(self, series: int, last_id: int, limit: int = 1000) -> list[Sample]:
@@ -104,7 +105,7 @@ class History:
         tail, marks = self._tail(track, None, last_id)
         if last_id >= marks.folded_to or len(tail) >= limit:
             return tail[-limit:]
-        folded = self._samples.since(track.ids, last_id, marks.folded_to, limit)
+        folded = self._samples.since(track, last_id, marks.folded_to, limit)
         return [*folded, *tail][-limit:]
 
     def between(self, series: int, begin: float, end: float, limit: int = PAGE) -> list[Sample]:
@@ -126,7 +127,7 @@ class History:
         )
         after = (begin_ms - 1, 0)
         while True:
-            page = self._samples.between(track.ids, begin_ms, end_ms, marks.folded_to, size, after)
+            page = self._samples.between(track, begin_ms, end_ms, marks.folded_to, size, after)
             for sample in page:
                 while fresh and fresh[-1].at < sample.at:
                     yield fresh.pop()
@@ -173,7 +174,7 @@ class History:
         fresh, marks = self._numbers(track, begin_ms, end_ms)
         if len(fresh) > points:
             return None
-        folded = self._samples.numbers(track.ids, begin_ms, end_ms, marks.folded_to, points + 1)
+        folded = self._samples.numbers(track, begin_ms, end_ms, marks.folded_to, points + 1)
         if len(folded) + len(fresh) > points:
             return None
         both = sorted([*folded, *fresh])
@@ -185,7 +186,7 @@ class History:
         """Where the samples of a stretch begin: a series younger than the stretch is shown in steps of its own life, not as two points."""
         begin_ms, end_ms = int(begin * 1000), int(end * 1000)
         fresh, marks = self._numbers(track, begin_ms, end_ms)
-        folded = self._samples.numbers(track.ids, begin_ms, end_ms, marks.folded_to, 1)
+        folded = self._samples.numbers(track, begin_ms, end_ms, marks.folded_to, 1)
         first = min((ts / 1000 for ts, _ in (*folded, *fresh)), default=begin)
         return first if first - begin > (end - begin) / points else begin
 
@@ -203,9 +204,9 @@ class History:
         while True:
             fresh, marks = self._numbers(track, begin_ms, end_ms)
             rolled, raw = _split(begin, end, base, marks.rolled_until_s, track.raw_from_s)
-            found = self._samples.rollups(track.ids, base, *rolled) if rolled else []
+            found = self._samples.rollups(track, base, *rolled) if rolled else []
             for low_ms, high_ms in raw:
-                found += self._samples.buckets(track.ids, step_ms, low_ms, high_ms, marks.folded_to)
+                found += self._samples.buckets(track, step_ms, low_ms, high_ms, marks.folded_to)
             if self._marks() is marks:
                 return merge_buckets(found, fresh, step_ms)
 
@@ -216,7 +217,7 @@ class History:
         track = self._track(series)
         tail, marks = self._tail(track)
         counter = Counted(
-            track.ids,
+            track,
             [
                 Number(round(sample.at * 1000), sample.id, sample.series, sample.value)
                 for sample in tail
@@ -234,8 +235,8 @@ class History:
         track = self._track(series)
         tail, marks = self._tail(track)
         begin_ms, end_ms = int(begin * 1000), int(end * 1000)
-        first = self._samples.last_before(track.ids, begin_ms, marks.folded_to)
-        folded = self._samples.changes(track.ids, begin_ms, end_ms, marks.folded_to, 100_000)
+        first = self._samples.last_before(track, begin_ms, marks.folded_to)
+        folded = self._samples.changes(track, begin_ms, end_ms, marks.folded_to, 100_000)
         older = [sample for sample in tail if sample.at < begin]
         first = max([each for each in (first, *older) if each], key=lambda each: (each.at, each.id), default=None)
         fresh = [sample for sample in tail if begin <= sample.at < end]
@@ -256,7 +257,7 @@ class History:
         track = self._track(series)
         tail, marks = self._tail(track)
         fresh = [sample for sample in tail if begin <= sample.at < end]
-        folded = self._samples.newest_between(track.ids, int(begin * 1000), int(end * 1000), marks.folded_to, limit)
+        folded = self._samples.newest_between(track, int(begin * 1000), int(end * 1000), marks.folded_to, limit)
         return nlargest(limit, [*folded, *fresh], key=lambda sample: (sample.at, sample.id))
 
     # Memory
@@ -277,18 +278,25 @@ class History:
 
         The tails are taken before the marks: what is folded in between is left out here and found in the table.
         """
-        tails = [(each.sensor.id, each.tail) for each in (track, *track.parts)]
+        both = (track, *track.parts)
+        tails = [(each.sensor.id, each.tail) for each in both if track.scale_of(each) is not None]
         marks = self._marks()
         after = max(last_id, marks.folded_to)
         found = [sample for series, tail in tails for sample in tail.samples(series, after, limit)]
         if len(tails) > 1:
             found.sort(key=lambda sample: sample.id)
-        return found, marks
+        return in_unit(track, found), marks
 
     def _numbers(self, track: Track, begin_ms: int, end_ms: int) -> tuple[list[tuple[int, float]], Marks]:
-        tails = [each.tail for each in (track, *track.parts)]
+        both = (track, *track.parts)
+        tails = [(scale, each.tail) for each in both if (scale := track.scale_of(each)) is not None]
         marks = self._marks()
-        return [each for tail in tails for each in tail.numbers(marks.folded_to, begin_ms, end_ms)], marks
+        found = [
+            (ts, scale.of(value))
+            for scale, tail in tails
+            for ts, value in tail.numbers(marks.folded_to, begin_ms, end_ms)
+        ]
+        return found, marks
 
 
 def _split(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from glance.conversions import SAME, Scale
 from glance.ingest.catalog import Catalog
 from glance.ingest.hostclock import HostClock
 from glance.ingest.learning import Learning
 from glance.ingest.pending import Pending
-from glance.ingest.tracks import Latest, Track
+from glance.ingest.tracks import Latest, Track, in_scale
 from glance.ingest.upkeep import Upkeep
 from glance.mqtt.readings import Outcome, Reading
+from glance.store.devices import Sensor
 
 LONGEST_TEXT = 255
 # The averages of larger numbers would be none, which no rollup can hold.
@@ -88,18 +90,23 @@ class Intake:
             track = self._learning.track_for(device, sensor, reading.kind, reading.retained, now)
             if track is None:
                 return
-        known = track.sensor
-        back = known.removed_at is not None and not reading.inferred
-        if known.kind != reading.kind or (reading.unit and known.unit != reading.unit) or back:
-            removed_at = None if back else known.removed_at
-            changed = replace(known, kind=reading.kind, unit=reading.unit or known.unit, removed_at=removed_at)
-            self._catalog.put_sensor(track, changed)
         merged = self._catalog.merged_by_key
         # what was merged into `track` keeps its own samples
         own = merged.get((reading.device, reading.sensor), track) if merged else track
+        scale = SAME
+        if reading.kind == "number" and (own is not track or _says_more(reading, own.sensor)):
+            place = self._learning.place(track, own, reading, now)
+            if place is None:
+                return
+            track, own, scale = place
+        known = track.sensor
+        back = known.removed_at is not None and not reading.inferred
+        if known.kind != reading.kind or back:
+            removed_at = None if back else known.removed_at
+            self._catalog.put_sensor(track, replace(known, kind=reading.kind, removed_at=removed_at))
         if own.sensor.kind != reading.kind:
             self._catalog.put_sensor(own, replace(own.sensor, kind=reading.kind), quietly=True)
-        value, text = _value_of(reading, track)
+        value, text = _value_of(reading, scale, track, own)
         if value is None and text is None:
             return
         if reading.retained:
@@ -113,7 +120,7 @@ class Intake:
         if reading.repeat:
             self._revive(track, now)
             return
-        newest = self._store(own, reading, value, text, now, heard_at)
+        newest = _counted(self._store(own, reading, value, text, now, heard_at), track, own)
         if reading.at is None or _is_newer(newest, track.latest):
             # what has no time of its own is of now, also after one from a clock that is ahead
             track.latest = newest
@@ -171,16 +178,19 @@ class Intake:
     def _keep(self, track: Track, own: Track, reading: Reading, value: float | None, text: str | None) -> None:
         """A retained value fills the tile and is no sample; the same value again says nothing new."""
         latest = track.latest
+        fresh = Latest(0, reading.at, None, value, text)
+        counted = _counted(fresh, track, own)
         if latest is not None:
-            if (latest.value, latest.text) == (value, text):
+            if (latest.value, latest.text) == (counted.value, text):
                 return
             if latest.heard_at is not None and latest.heard_at >= self.heard_all_since:
                 return
             if reading.at is not None and latest.at is not None and latest.at > reading.at:
                 return
-        track.latest = own.latest = own.own = Latest(0, reading.at, None, value, text)
-        for each in (track,) if own is track else (track, own):
-            kept = replace(each.sensor, kept_value=value, kept_text=text, kept_at=reading.at)
+        own.latest = own.own = fresh
+        track.latest = counted
+        for each, newest in ((track, counted),) if own is track else ((track, counted), (own, fresh)):
+            kept = replace(each.sensor, kept_value=newest.value, kept_text=text, kept_at=reading.at)
             self._catalog.put_sensor(each, kept, quietly=True)
         self.marks.add(track.sensor.id)
 
@@ -189,8 +199,21 @@ def _is_newer(newest: Latest, latest: Latest | None) -> bool:
     return latest is None or latest.at is None or latest.retained or newest.at is None or latest.at <= newest.at
 
 
-def _value_of(reading: Reading, track: Track) -> tuple[float | None, str | None]:
-    """A reading as (number, word)."""
+def _says_more(reading: Reading, own: Sensor) -> bool:
+    """Does a number come in another unit than its series has, or is that told for the first time?"""
+    if reading.unit is None:
+        return own.sent_unit is not None
+    return reading.unit != own.unit or own.sent_unit is not None or (own.unit_guessed and not reading.guessed)
+
+
+def _counted(newest: Latest, track: Track, own: Track) -> Latest:
+    """A value of a series as one of that it counts for."""
+    scale = SAME if own is track else track.scale_of(own)
+    return newest if scale is None else in_scale(newest, scale)
+
+
+def _value_of(reading: Reading, scale: Scale, track: Track, own: Track) -> tuple[float | None, str | None]:
+    """A reading as (number, word), the number in the unit of its own series."""
     raw = reading.value
     if isinstance(raw, bool):
         label = reading.label
@@ -203,7 +226,12 @@ def _value_of(reading: Reading, track: Track) -> tuple[float | None, str | None]
         return None, None
     if not -LARGEST < value < LARGEST:
         return None, None
+    value = scale.of(value)
     correction = track.sensor.correction
+    if correction and own is not track:
+        # it was given in the unit that is shown
+        to_shown = track.scale_of(own)
+        correction = to_shown.back(correction) if to_shown else correction
     return (value + correction if correction else value), None
 
 

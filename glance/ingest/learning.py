@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from glance.ingest.catalog import Catalog
 from glance.ingest.latecomers import Latecomers
+from glance.ingest.measuring import Measuring, Place, apart, free_name
 from glance.ingest.naming import is_unnamed
 from glance.ingest.tracks import Track
-from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Removed, Renamed, SensorInfo, SensorKind
+from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Reading, Removed, Renamed, SensorInfo, SensorKind
 from glance.store.devices import Device, Sensor
 
 DEVICE_FACTS = ("name", "maker", "model", "room", "ecosystem", "firmware", "via", "link")
-SENSOR_FACTS = ("name", "unit", "kind", "device_class", "state_class", "expire_after_s", "decimals")
+SENSOR_FACTS = ("name", "kind", "device_class", "state_class", "expire_after_s", "decimals")
 # Ecosystems that say only how a message looked.
 VAGUE = ("plain", "json")
 
@@ -23,6 +24,7 @@ class Learning:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._late = Latecomers()
+        self._measuring = Measuring(catalog)
 
     def track_for(
         self,
@@ -87,6 +89,20 @@ class Learning:
                 self._late.note_sensor((self._catalog.home(info.device), info.sensor), info)
             return
         told = {name: value for name in SENSOR_FACTS if (value := getattr(info, name)) is not None}
+        if info.unit is not None and (info.kind or track.sensor.kind) != "number":
+            told["unit"] = info.unit
+        elif info.unit is not None:
+            own = self._catalog.merged_by_key.get((info.device, info.sensor), track)
+
+            def make(device_id: str, sensor: str) -> Track | None:
+                return self.track_for(device_id, sensor, kind, retained, now, counts=False, declared=declared)
+
+            place = self._measuring.place(track, own, info.unit, False, make, now)
+            if place is None:
+                return
+            if place.root is not track and info.name is not None:
+                told["name"] = apart(info.name, info.unit)
+            track = place.root
         if info.options:
             told["options"] = info.options
         if info.value_labels:
@@ -96,6 +112,14 @@ class Learning:
         if info.expire_after_s == 0:
             told["expire_after_s"] = None
         self._catalog.put_sensor(track, replace(track.sensor, removed_at=None, **told))
+
+    def place(self, root: Track, own: Track, reading: Reading, now: float) -> Place | None:
+        """Where the number of a reading goes, by its unit; None where it is left out."""
+
+        def make(device_id: str, sensor: str) -> Track | None:
+            return self.track_for(device_id, sensor, reading.kind, reading.retained, now)
+
+        return self._measuring.place(root, own, reading.unit, reading.guessed, make, now)
 
     def learn_bridge(self, hangs: Bridged) -> None:
         """A device is reached through a bridge."""
@@ -204,6 +228,7 @@ class Learning:
         old = track.sensor
         if (old.device, old.sensor) == (home, sensor) or self._present(home, False, now) is None:
             return
+        sensor = free_name(catalog, home, track, sensor)
         taken = catalog.by_key.get((home, sensor))
         if taken is not None and taken is not track:
             catalog.join(track, taken)

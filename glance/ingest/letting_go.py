@@ -12,6 +12,7 @@ from glance.ingest.catalog import Catalog
 from glance.store.devices import DeviceRows, Sensor
 from glance.store.inbox import Inbox
 from glance.store.rollups import FIVE_S, HOUR_S, Rollups
+from glance.store.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +22,23 @@ FORGOTTEN_KEPT_S = 7 * DAY_S
 # A clock that jumped by days has to stand for so long before anything is deleted by it.
 CLOCK_STANDS_S = 6 * 3600.0
 ROOM = 0.9
-# What gives way to GLANCE_MAX_MB, in this order: samples or averages, as long as they are older than so many seconds.
+# A fold needs the room of its samples twice for a moment: so much of the limit, and at most so many bytes, are left for it.
+FOLD_SHARE, FOLD_BYTES = 0.05, 5_000_000
+# A number in the table that charts read.
+SAMPLE_BYTES = 30
+# What gives way to GLANCE_MAX_MB, in this order: samples or averages, as long as they are older than so many seconds. Of the newest
+# minutes all samples but the last of each series go at once, into the averages of that time.
 GIVES_WAY = (
     ("samples", DAY_S),
     ("averages", 30 * DAY_S),
     ("samples", 2.0 * HOUR_S),
     ("averages", DAY_S),
-    ("samples", 3.0 * FIVE_S),
+    ("samples", 1.0 * FIVE_S),
+    ("minutes", 0.0),
+    ("averages", 2.0 * HOUR_S),
 )
+# As many as a widget shows, then what its value is.
+KEPT_NEWEST = (50, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,11 @@ class Keeping:
     raw_days: int
     rollup_days: int
     max_bytes: int
+
+    @property
+    def full_bytes(self) -> int:
+        """With more than that the oldest goes."""
+        return self.max_bytes - min(int(FOLD_SHARE * self.max_bytes), FOLD_BYTES)
 
 
 class LettingGo:
@@ -53,6 +68,7 @@ class LettingGo:
         rows: DeviceRows,
         inbox: Inbox,
         rollups: Rollups,
+        words: Words,
         keeping: Keeping,
         state: dict[str, str],
         clock: Callable[[], float],
@@ -63,6 +79,7 @@ class LettingGo:
         self._rows = rows
         self._inbox = inbox
         self._rollups = rollups
+        self._words = words
         self._keeping = keeping
         self._clock = clock
         self._roll_to = roll_to
@@ -73,6 +90,10 @@ class LettingGo:
         # where the clock jumped: what it showed then, and what had passed
         self._jumped: tuple[float, float] | None = None
         self._stopping = threading.Event()
+        # how big the database was, or would have been, when room was last needed and not found
+        self._stuck_bytes = 0
+        # whether words are what fills it
+        self._is_wordy = False
         self.between: Callable[[], None] = lambda: None
 
     @property
@@ -118,40 +139,63 @@ class LettingGo:
         if gone:
             log.info("Let go of %d old rows.", gone)
 
-    def is_too_big(self) -> bool:
-        """Does the database hold more than it may?"""
-        return self._rollups.used_bytes() > self._keeping.max_bytes
+    def is_crowded(self, unfolded: int) -> bool:
+        """Would the limit be passed by folding so many samples? Asked after each commit: reads a page, writes nothing.
+
+        Once it is so, it is so again only when the database grew by a share of its limit: where nothing can go, or the disk is
+        full, it is not tried with every commit.
+        """
+        needed, limit = self._rollups.used_bytes() + unfolded * SAMPLE_BYTES, self._keeping.max_bytes
+        if needed <= max(limit, self._stuck_bytes + (1 - ROOM) * limit):
+            return False
+        self._stuck_bytes = needed
+        return True
 
     def shrink(self) -> None:
         """Delete the oldest until there is room again, and keep a sentence for the page as long as what went is missing."""
-        now, limit, before = self._clock(), self._keeping.max_bytes, self.shortened
-        if not self.is_too_big():
+        now, before = self._clock(), self.shortened
+        if self._rollups.used_bytes() <= self._keeping.full_bytes:
+            self._stuck_bytes = 0
             if self.shortened and now > self._shortened_until:
                 self.shortened = None
                 self._inbox.put_state({"shortened": ""})
             return
-        head = f"The database reached its limit of {limit // 1_000_000} MB (GLANCE_MAX_MB)"
-        for what, least_age_s in GIVES_WAY:
-            while self._rollups.used_bytes() > ROOM * limit and not self.is_stopping:
-                cut = self._next_cut(what, now, least_age_s)
-                if cut is None:
-                    break
-                self._cut(what, cut)
-                since = datetime.fromtimestamp(cut, UTC).strftime("%Y-%m-%d %H:%M UTC")
-                self.shortened = f"{head}: {what} before {since} were deleted."
-                days = self._keeping.raw_days if what == "samples" else self._keeping.rollup_days
-                self._shortened_until = cut + days * DAY_S
-        if self.is_too_big() and not self.is_stopping:
-            self.shortened = f"{head}, and only what is newest is left to delete; give it more room."
-            self._shortened_until = now + DAY_S
+        self._make_room(now)
+        used = self._rollups.used_bytes()
+        self._stuck_bytes = used if used > self._keeping.full_bytes else 0
+        if used > self._keeping.max_bytes and not self.is_stopping:
+            self._say(", and only what is newest is left to delete; give it more room", now + DAY_S)
         self._inbox.put_state({"shortened": self.shortened or "", "shortened_until": str(self._shortened_until)})
         if self.shortened and self.shortened != before:
             log.warning("%s", self.shortened)
 
+    def _say(self, what: str, until: float) -> None:
+        limit_mb = self._keeping.max_bytes // 1_000_000
+        self.shortened = f"The database reached its limit of {limit_mb} MB (GLANCE_MAX_MB){what}."
+        self._shortened_until = until
+
+    def _has_room(self) -> bool:
+        return self.is_stopping or self._rollups.used_bytes() <= ROOM * self._keeping.max_bytes
+
+    def _make_room(self, now: float) -> None:
+        """Go through what may go, the least missed first."""
+        self._is_wordy = self._words.size_bytes() > FOLD_SHARE * self._keeping.max_bytes
+        self._forget_words()
+        for what, least_age_s in GIVES_WAY:
+            if what == "minutes":
+                self._cut_minutes(now)
+            while not self._has_room():
+                cut = self._next_cut(what, now, least_age_s)
+                if cut is None:
+                    break
+                self._cut(what, cut)
+                days = self._keeping.raw_days if what == "samples" else self._keeping.rollup_days
+                self._say(f": {what} before {_minute(cut)} were deleted", cut + days * DAY_S)
+
     def _next_cut(self, what: str, now: float, least_age_s: float) -> int | None:
         """Up to when to delete next (Unix seconds): a day, an hour or 5 minutes; None where nothing is older than `least_age_s`."""
         raw_from, rolled_from = self._rollups.span_s()
-        oldest = raw_from if what == "samples" else rolled_from
+        oldest = {"samples": raw_from, "averages": rolled_from}.get(what)
         if oldest is None or oldest >= now - least_age_s:
             return None
         if oldest < now - 2 * DAY_S:
@@ -169,18 +213,48 @@ class LettingGo:
                 self._prune_samples(each, before_s)
             else:
                 self._prune_averages(each, before_s)
+        if what == "samples":
+            self._rollups.prune_folds(before_s - FIVE_S)
+            self._forget_words()
 
-    def _prune_samples(self, series: int, before_s: int) -> int:
+    def _cut_minutes(self, now: float) -> None:
+        """Delete what came in the last minutes, but the newest of each series: a flood that alone is bigger than the limit.
+
+        What comes until these 5 minutes are over is added to their averages. A counter is left alone: how much it grew is
+        worked out from single samples.
+        """
+        before_s = int(now // FIVE_S + 1) * FIVE_S
+        for keep in KEPT_NEWEST:
+            if self._has_room():
+                return
+            self._roll_to(before_s)
+            with self._catalog.lock:
+                tracks = [
+                    each for each in self._catalog.tracks.values() if not self._catalog.root(each).sensor.is_counter
+                ]
+            gone = sum(self._prune_samples(track.sensor.id, before_s, keep) for track in tracks)
+            self._rollups.prune_folds(before_s - 2 * FIVE_S)
+            self._forget_words()
+            if gone:
+                told = f": samples before {_minute(now)} were deleted, but for the newest of each sensor"
+                self._say(told, now + self._keeping.raw_days * DAY_S)
+
+    def _forget_words(self) -> None:
+        """Where words are what fills the database, delete those that no sample has any more."""
+        if self._is_wordy:
+            self._words.forget_unused(self.between, self._stopping.is_set)
+
+    def _prune_samples(self, series: int, before_s: int, keep: int = 1) -> int:
         """Delete the samples of a series before a time, a few thousand at a time."""
         track = self._catalog.tracks.get(series)
-        if track is None or not self._rollups.has_older(series, before_s, track.sensor.raw_from or 0):
+        if track is None or not self._rollups.has_older(series, before_s, track.sensor.raw_from or 0, keep):
             return 0
         # known before it is done: nobody may take for complete what is not
         with self._catalog.lock:
             raw_from = max(before_s, track.sensor.raw_from or 0)
             self._catalog.put_sensor(track, replace(track.sensor, raw_from=raw_from), quietly=True)
         total = 0
-        while not self.is_stopping and (gone := self._rollups.prune_samples(series, before_s)):
+        while not self.is_stopping and (gone := self._rollups.prune_samples(series, before_s, keep)):
             total += gone
             self.between()
         return total
@@ -224,3 +298,7 @@ class LettingGo:
 
 def _hour(at: float) -> int:
     return int(at // HOUR_S * HOUR_S)
+
+
+def _minute(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -9,6 +9,7 @@ from typing import Any
 from glance.errors import Conflict, NotFound
 from glance.ingest.changes import of_device, of_sensor
 from glance.ingest.forgetting import Forgetting
+from glance.ingest.measuring import free_name, sent_unit, show_in
 from glance.ingest.tracks import Track
 from glance.store.devices import Device, Sensor
 
@@ -54,6 +55,12 @@ class Devices(Forgetting):
         track = self._catalog.find(device_id, sensor)
         return track.sensor if track else None
 
+    def sent_unit(self, sensor: Sensor) -> str | None:
+        """The unit in which its device sends a sensor now, where that is another than the one shown; else None."""
+        track = self._catalog.tracks.get(sensor.id)
+        unit = sent_unit(self._catalog, track) if track else None
+        return unit if unit != sensor.shown_unit else None
+
     def last_seen(self, device_id: str) -> float | None:
         """When the device last sent something (Unix seconds)."""
         heard = self._catalog.heard_at.get(device_id)
@@ -82,13 +89,23 @@ class Devices(Forgetting):
 
     def change_sensor(self, device_id: str, sensor: str, changes: Mapping[str, Any]) -> Sensor:
         """Change label, own_unit, own_hidden, own_expire_after_s, own_decimals, own_state_class, correction, raw_days, rollup_days
-        of a sensor."""
+        of a sensor. `own_unit` names the unit and converts nothing, but for the one in which its device sends it now."""
         told = of_sensor(changes)
         with self._catalog.lock:
             track = self._track(device_id, sensor)
+            unit = told.get("own_unit")
+            if unit and unit != track.sensor.stored_unit and unit == sent_unit(self._catalog, track):
+                # it shall be shown as it is sent now: with its history, not only by another name
+                was = track.sensor.correction
+                track, told["own_unit"] = show_in(self._catalog, track, unit), None
+                if was is not None and told.get("correction") == float(f"{was:g}"):
+                    # a form sends all its fields
+                    del told["correction"]
             before = track.sensor
             self._catalog.put_sensor(track, replace(track.sensor, **told))
             result = track.sensor
+            if result.stored_unit != before.stored_unit:
+                self._catalog.look_again(self._catalog.root(track))
             if result.is_counter and result.counts_as != before.counts_as:
                 self.counts_anew(track)
         self._save()
@@ -103,9 +120,12 @@ class Devices(Forgetting):
             if source.id == target.id:
                 raise Conflict("A device cannot be merged with itself.")
             for track in catalog.tracks_of(source.id):
-                same = catalog.by_key.get((target.id, track.sensor.sensor))
+                name = free_name(catalog, target.id, track, track.sensor.sensor)
+                same = catalog.by_key.get((target.id, name))
                 if same is None:
-                    fresh = replace(track.sensor, device=target.id, kept_value=None, kept_text=None, raw_from=None)
+                    fresh = replace(
+                        track.sensor, device=target.id, sensor=name, kept_value=None, kept_text=None, raw_from=None
+                    )
                     same = catalog.add_track(fresh)
                 catalog.join(track, same)
                 self._count_anew(same)
@@ -120,6 +140,8 @@ class Devices(Forgetting):
             part, root = self._track(device_id, source), self._track(into_device, into)
             if part is root:
                 raise Conflict("A sensor cannot be merged with itself.")
+            if part.sensor.kind == root.sensor.kind == "number" and root.scale_of(part) is None:
+                raise Conflict(f"{part.sensor.unit} cannot be converted into {root.sensor.unit}.")
             self._catalog.join(part, root)
             self._count_anew(root)
         self._save()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glance.ingest.catalog import Catalog
-from glance.ingest.tracks import Latest, Track
+from glance.ingest.tracks import Latest, Track, in_scale
 from glance.store.devices import DeviceRows
 from glance.store.inbox import Inbox
 from glance.store.samples import Samples
@@ -36,5 +36,6 @@ def _newest(catalog: Catalog, track: Track, latest: Latest) -> None:
     if track.own is None or (track.own.at or 0.0) <= (latest.at or 0.0):
         track.own = latest
     for each in (track,) if root is track else (track, root):
-        if each.latest is None or (each.latest.at or 0.0) <= (latest.at or 0.0):
-            each.latest = latest
+        scale = each.scale_of(track)
+        if scale is not None and (each.latest is None or (each.latest.at or 0.0) <= (latest.at or 0.0)):
+            each.latest = in_scale(latest, scale)

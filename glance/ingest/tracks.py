@@ -12,6 +12,7 @@ from heapq import nlargest
 from itertools import pairwise
 from statistics import median
 
+from glance.conversions import SAME, Scale, conversion
 from glance.store.devices import Sensor
 from glance.store.samples import Sample
 
@@ -47,6 +48,11 @@ def retimed(latest: Latest | None, new_ts: NewTime, when: Callable[[float], floa
     if latest is None or latest.id == 0 or latest.at is None or latest.heard_at is None:
         return latest
     return replace(latest, at=new_ts(latest.id, round(latest.at * 1000)) / 1000, heard_at=when(latest.heard_at))
+
+
+def in_scale(latest: Latest, scale: Scale) -> Latest:
+    """The newest value in another unit."""
+    return latest if latest.value is None or scale.is_same else replace(latest, value=scale.of(latest.value))
 
 
 class Tail:
@@ -145,6 +151,33 @@ class Track:
     def ids(self) -> tuple[int, ...]:
         """The series whose samples are read together."""
         return (self.sensor.id, *(part.sensor.id for part in self.parts))
+
+    @property
+    def readable(self) -> tuple[int, ...]:
+        """Those of them whose unit converts into that of this one."""
+        return self.ids if not self.parts else tuple(series for _, ids in self.by_scale() for series in ids)
+
+    @property
+    def scales(self) -> dict[int, Scale]:
+        """What turns the numbers of merged series into the unit of this one, where they are not in it."""
+        if not self.parts:
+            return {}
+        return {series: scale for scale, ids in self.by_scale() for series in ids if not scale.is_same}
+
+    def by_scale(self) -> list[tuple[Scale, tuple[int, ...]]]:
+        """The series that are read together, by what turns their numbers into the unit of this one."""
+        if not self.parts:
+            return [(SAME, (self.sensor.id,))]
+        found: dict[Scale, list[int]] = {SAME: [self.sensor.id]}
+        for part in list(self.parts):
+            scale = self.scale_of(part)
+            if scale is not None:
+                found.setdefault(scale, []).append(part.sensor.id)
+        return [(scale, tuple(ids)) for scale, ids in found.items()]
+
+    def scale_of(self, part: Track) -> Scale | None:
+        """What turns the numbers of a merged series into the unit of this one; None where that is impossible."""
+        return conversion(part.sensor.stored_unit, self.sensor.stored_unit)
 
     @property
     def raw_from_s(self) -> int:

@@ -14,11 +14,13 @@ from glance.ingest.counters import AFTER, BEFORE, growth_between
 from glance.ingest.hostclock import HostClock
 from glance.ingest.letting_go import Keeping, LettingGo
 from glance.ingest.pending import Pending
+from glance.ingest.together import Together
 from glance.ingest.tracks import NewTime, Track
 from glance.store.devices import DeviceRows
 from glance.store.inbox import Inbox
 from glance.store.rollups import FIVE_S, HOUR_S, Rollups
 from glance.store.samples import Samples
+from glance.store.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Upkeep:
         inbox: Inbox,
         samples: Samples,
         rollups: Rollups,
+        words: Words,
         keeping: Keeping,
         state: dict[str, str],
         clock: HostClock,
@@ -59,7 +62,7 @@ class Upkeep:
     ) -> None:
         self._catalog = catalog
         self._inbox = inbox
-        self._samples = samples
+        self._samples = Together(samples)
         self._rollups = rollups
         self._keeping = keeping
         self._clock = clock
@@ -69,6 +72,7 @@ class Upkeep:
             rows=rows,
             inbox=inbox,
             rollups=rollups,
+            words=words,
             keeping=keeping,
             state=state,
             clock=clock,
@@ -94,16 +98,18 @@ class Upkeep:
     def run(self, between: Callable[[], None] = lambda: None) -> None:
         """Do what is due; `between` is called between two transactions of what takes longer."""
         self._note_recount()
+        self.letting_go.between = between
+        is_full = self.unfolded >= FOLD_ROWS or self.letting_go.is_crowded(self.unfolded)
         if not self._clock.is_set:
             # what is not folded can still be put right
-            if self.unfolded >= FOLD_ROWS:
+            if is_full:
                 self.fold()
+                self.letting_go.shrink()
             return
-        self.letting_go.between = between
         self._set_right()
         self._bring_back()
         now = self._clock()
-        if not 0 <= now - self._folded_at < FOLD_S or self.unfolded >= FOLD_ROWS:
+        if is_full or not 0 <= now - self._folded_at < FOLD_S:
             self.fold()
             self.letting_go.shrink()
         if now - SETTLE_S >= self.marks.rolled_until_s + HOUR_S:
@@ -310,7 +316,7 @@ class Upkeep:
             return
         # what follows has grown by less now, and the one after that may show it to be a wrong reading
         after = self._samples.measured_after(
-            self._catalog.root(track).ids, (hour + HOUR_S) * 1000, self.marks.folded_to, BEFORE
+            self._catalog.root(track), (hour + HOUR_S) * 1000, self.marks.folded_to, BEFORE
         )
         last_ms = max([number.ts for number in after], default=0)
         end_s = max(hour + HOUR_S, last_ms // FIVE_MS * FIVE_S + FIVE_S)
@@ -320,20 +326,23 @@ class Upkeep:
         """Store how much a counter grew in each 5 minutes of a stretch, with all that was merged into it as one row of numbers."""
         root, upto = self._catalog.root(track), self.marks.folded_to
         begin_s = max(begin_s, root.raw_from_s)
-        before = self._samples.measured_before(root.ids, begin_s * 1000, upto, 1)
+        before = self._samples.measured_before(root, begin_s * 1000, upto, 1)
         if before:
             # what comes next may show that the one before was a wrong reading
             begin_s = max(before[0].ts // FIVE_MS * FIVE_S, root.raw_from_s)
         begin_ms, end_ms = begin_s * 1000, end_s * 1000
         numbers = [
-            *self._samples.measured_before(root.ids, begin_ms, upto, BEFORE),
-            *self._samples.measured(root.ids, begin_ms, end_ms, upto),
-            *self._samples.measured_after(root.ids, end_ms, upto, AFTER),
+            *self._samples.measured_before(root, begin_ms, upto, BEFORE),
+            *self._samples.measured(root, begin_ms, end_ms, upto),
+            *self._samples.measured_after(root, end_ms, upto, AFTER),
         ]
-        sums: dict[int, dict[int, float]] = {series: {} for series in root.ids}
+        sums: dict[int, dict[int, float]] = {series: {} for series in root.readable}
+        scales = root.scales
         both_ways = root.sensor.counts_as == "total"
         for number, grown in growth_between(numbers, begin_ms, end_ms, both_ways=both_ways):
             five, of_series = number.ts // FIVE_MS * FIVE_S, sums[number.series]
-            of_series[five] = of_series.get(five, 0.0) + grown
+            # what is stored of a series is in its own unit
+            scale = scales.get(number.series)
+            of_series[five] = of_series.get(five, 0.0) + (scale.back(grown) if scale else grown)
         for series, found in sums.items():
             self._rollups.put_rises(series, begin_s, end_s, found.items())

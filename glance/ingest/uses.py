@@ -9,8 +9,10 @@ from typing import Literal
 
 from glance.ingest.buckets import edges_of
 from glance.ingest.counters import AFTER, BEFORE, growth_between
+from glance.ingest.together import Together
+from glance.ingest.tracks import Track
 from glance.store.rollups import FIVE_S, HOUR_S
-from glance.store.samples import Number, Samples
+from glance.store.samples import Number
 
 FIVE_MS = FIVE_S * 1000
 
@@ -26,10 +28,10 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A counter as it can be read: its series, what of it lies in memory (`tail`), how far folding and rolling up have come
+    """A counter as it can be read: its series, what of it lies in memory (`tail`, in its unit), how far folding and rolling up have come
     (`upto`, `rolled_until_s`), from when on there are single samples, and whether it may go down."""
 
-    series: Sequence[int]
+    series: Track
     tail: Sequence[Number]
     upto: int
     rolled_until_s: int
@@ -37,7 +39,7 @@ class Counted:
     both_ways: bool
 
 
-def uses(samples: Samples, counter: Counted, begin: float, end: float, per: Literal["hour", "day"]) -> list[Use]:
+def uses(samples: Together, counter: Counted, begin: float, end: float, per: Literal["hour", "day"]) -> list[Use]:
     """How much it grew in each local hour or day from the one that holds `begin` up to `end`; exact to 5 minutes where single samples
     are no longer kept."""
     edges = edges_of(begin, end, per)
@@ -59,7 +61,7 @@ def uses(samples: Samples, counter: Counted, begin: float, end: float, per: Lite
     return shown
 
 
-def _raw_from_ms(samples: Samples, counter: Counted, first_s: int, end: float) -> int:
+def _raw_from_ms(samples: Together, counter: Counted, first_s: int, end: float) -> int:
     """From when on to count by single samples: what is not rolled up, what came late, and the 5 minutes in which `end` lies."""
     least_ms = max(counter.raw_from_s, first_s) * 1000
     late = (number.ts for number in counter.tail if number.ts >= least_ms)
@@ -70,7 +72,7 @@ def _raw_from_ms(samples: Samples, counter: Counted, first_s: int, end: float) -
     return max(begin_ms, least_ms)
 
 
-def _rolled(samples: Samples, counter: Counted, edges: Sequence[float], end_s: int) -> list[tuple[float, float]]:
+def _rolled(samples: Together, counter: Counted, edges: Sequence[float], end_s: int) -> list[tuple[float, float]]:
     """(time, growth) by rollups up to `end_s`, oldest first."""
     begin_s = int(edges[0])
     # hours are enough where days and hours begin with them: not in every time zone
@@ -80,7 +82,7 @@ def _rolled(samples: Samples, counter: Counted, edges: Sequence[float], end_s: i
     return [(bucket.at, bucket.rise) for bucket in found if bucket.rise is not None]
 
 
-def _around(samples: Samples, counter: Counted, begin_ms: int, end_ms: int) -> list[Number]:
+def _around(samples: Together, counter: Counted, begin_ms: int, end_ms: int) -> list[Number]:
     """The samples of a stretch with their neighbours, as far as those decide."""
     folded = [
         *samples.measured_before(counter.series, begin_ms, counter.upto, BEFORE),

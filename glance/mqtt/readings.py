@@ -36,7 +36,8 @@ class Reading:
     An event (`kind`) is something that happened, never a line. `refused_at` is a payload time that was not believed
     (a clock of 1970 or 2099). `repeat`: the same value of the same series came on another topic within 2 s
     (Zigbee2MQTT's attribute topics, rtl_433's devices beside its events): it keeps the sensor alive and is no new sample.
-    `inferred`: nobody sent it (a declared time is over): it is a sample, and no sign of life.
+    `inferred`: nobody sent it (a declared time is over): it is a sample, and no sign of life. `guessed`: nobody told the unit, the
+    name of the sensor or the size of the value lets expect it.
     """
 
     device: str
@@ -50,6 +51,7 @@ class Reading:
     refused_at: float | None = None
     repeat: bool = False
     inferred: bool = False
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

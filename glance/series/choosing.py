@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glance.ingest.catalog import Catalog
@@ -30,7 +30,12 @@ def items_of(catalog: Catalog, source: Mapping[str, Any]) -> list[Item]:
 
     def add(item: Item) -> None:
         track = catalog.find(item.device, item.sensor)
-        found.setdefault(track.sensor.id if track else (item.device, item.sensor), item)
+        sensor = track.sensor if track else None
+        key = sensor.id if sensor else (item.device, item.sensor)
+        first = found.setdefault(key, item)
+        if sensor is not None and (item.device, item.sensor) == (sensor.device, sensor.sensor):
+            # of those that were merged the one that is left gives its name
+            found[key] = replace(first, device=item.device, sensor=item.sensor)
 
     for named in source.get("series") or ():
         if isinstance(named, Mapping) and named.get("device") and named.get("sensor"):

@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 5000
 MAX_IDLE_READERS = 8
+# How long the log may get before it is written into the file: twice the usual, as pages that change often, such as those of samples,
+# are written to the file less often then. Where the database may be but small its log is small too, at most a twentieth of it.
+LOG_PAGES, LEAST_LOG_PAGES, LOG_SHARE = 2000, 250, 0.05
+PAGE_BYTES = 4096
 # Reading a whole file of 2 GB takes a minute from an SD card.
 CHECK_WHOLE_BYTES = 32 * 1024 * 1024
 GROWING = frozenset({"inbox", "samples", "texts", "rollups_5m", "rollups_1h", "seen"})
@@ -27,12 +31,14 @@ class Database:
     """One SQLite file in WAL mode; safe for any number of threads.
 
     `read()` lends a connection; `write()` is one transaction on the single writer, joined by an inner `write()` of the same
-    thread. Both turn SQLite's failures into Unavailable with a sentence.
+    thread. Both turn SQLite's failures into Unavailable with a sentence. `max_bytes` is how big it is meant to become.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, max_bytes: int | None = None) -> None:
         self.folder = folder
         self.path = folder / "glance.db"
+        share = LOG_PAGES if max_bytes is None else int(LOG_SHARE * max_bytes / PAGE_BYTES)
+        self._log_pages = max(LEAST_LOG_PAGES, min(LOG_PAGES, share))
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
         self._write_lock = threading.RLock()
@@ -185,8 +191,9 @@ class Database:
         if found and self._is_damaged():
             raise sqlite3.DatabaseError("database disk image is malformed")
         self._writer.execute("PRAGMA journal_mode = WAL")
-        # twice the usual: pages that change often, as those of samples do, are written to the file less often
-        self._writer.execute("PRAGMA wal_autocheckpoint = 2000")
+        self._writer.execute(f"PRAGMA wal_autocheckpoint = {self._log_pages:d}")
+        # a big transaction makes it longer; it does not stay so
+        self._writer.execute(f"PRAGMA journal_size_limit = {self._log_pages * PAGE_BYTES:d}")
         if 0 < found < known:
             self._copy(found)
         for version, sql in migrations.steps():

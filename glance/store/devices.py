@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
+from glance.conversions import conversion
 from glance.mqtt.readings import Presence, SensorKind
 from glance.store.db import Database
 from glance.store.rows import dump, load
@@ -63,7 +64,8 @@ class Sensor:
 
     `part_of` is the series that its samples are read with; `kept_*` the last retained value where no sample is newer
     (`kept_at` None = its time is unknown). `correction` is added to each new number. Before `raw_from` (Unix seconds) single samples
-    were let go, but for the newest of them.
+    were let go, but for the newest of them. `unit` is what its device told its samples are in; `sent_unit` what it tells
+    now where that is another, so that its numbers are converted; `unit_guessed` = nobody told the unit.
     """
 
     id: int
@@ -96,6 +98,8 @@ class Sensor:
     kept_text: str | None = None
     kept_at: float | None = None
     raw_from: int | None = None
+    sent_unit: str | None = None
+    unit_guessed: bool = False
 
     @property
     def title(self) -> str:
@@ -106,6 +110,12 @@ class Sensor:
     def shown_unit(self) -> str | None:
         """The unit to show; an owner's empty unit means none."""
         return (self.own_unit or None) if self.own_unit is not None else self.unit
+
+    @property
+    def stored_unit(self) -> str | None:
+        """What its samples are in: as the owner says, where that is no other quantity than the device says."""
+        says_so = self.own_unit and conversion(self.own_unit, self.unit) is not None
+        return self.own_unit if says_so else self.unit
 
     @property
     def hidden(self) -> bool:
@@ -189,6 +199,7 @@ def _sensor(row: sqlite3.Row) -> Sensor:
     values["options"] = tuple(load(values["options"]))
     values["value_labels"] = tuple((raw, means) for raw, means in load(values["value_labels"]))
     values["declared_hidden"] = bool(values["declared_hidden"])
+    values["unit_guessed"] = bool(values["unit_guessed"])
     values["own_hidden"] = None if values["own_hidden"] is None else bool(values["own_hidden"])
     return Sensor(**values)
 

@@ -102,16 +102,17 @@ class Rollups:
             ).fetchone()[0]
         return None if first is None else int(first) // 3_600_000 * HOUR_S
 
-    def has_older(self, series: int, before_s: int, raw_from_s: int) -> bool:
-        """Has a series samples before a time (Unix seconds) other than the one that stays of the time before `raw_from_s`?"""
+    def has_older(self, series: int, before_s: int, raw_from_s: int, keep: int = 1) -> bool:
+        """Has a series samples before a time (Unix seconds) other than the `keep` that stay of the time before `raw_from_s`?"""
         with self._db.read() as con:
             found = con.execute(
-                "SELECT ts FROM samples WHERE series = ? AND ts < ? ORDER BY ts LIMIT 2", (series, before_s * 1000)
+                "SELECT ts FROM samples WHERE series = ? AND ts < ? ORDER BY ts LIMIT ?",
+                (series, before_s * 1000, keep + 1),
             ).fetchall()
-        return len(found) > 1 or any(row[0] >= raw_from_s * 1000 for row in found)
+        return len(found) > keep or (keep == 1 and any(row[0] >= raw_from_s * 1000 for row in found))
 
-    def prune_samples(self, series: int, before_s: int) -> int:
-        """Delete samples of a series before a time (Unix seconds), all but the newest of them: what held then is still known.
+    def prune_samples(self, series: int, before_s: int, keep: int = 1) -> int:
+        """Delete samples of a series before a time (Unix seconds), all but the newest `keep` of them: what held then is still known.
 
         At most `AT_ONCE` of them, so that nobody waits for long; returns how many there were, 0 = there are no more.
         """
@@ -123,8 +124,8 @@ class Rollups:
             ).fetchone()
             return con.execute(
                 "DELETE FROM samples WHERE series = ?1 AND ts < ?2 AND (ts, id) < "
-                "(SELECT ts, id FROM samples WHERE series = ?1 AND ts < ?3 ORDER BY ts DESC, id DESC LIMIT 1)",
-                (series, before_s * 1000 if limit is None else limit[0] + 1, before_s * 1000),
+                "(SELECT ts, id FROM samples WHERE series = ?1 AND ts < ?3 ORDER BY ts DESC, id DESC LIMIT 1 OFFSET ?4)",
+                (series, before_s * 1000 if limit is None else limit[0] + 1, before_s * 1000, keep - 1),
             ).rowcount
 
     def prune_rollups(self, series: int, before_s: int) -> int:
@@ -146,10 +147,15 @@ class Rollups:
                 (series, int(before_s * 1000)),
             ).rowcount
 
+    def prune_folds(self, before_s: float) -> None:
+        """Forget folds before a time (Unix seconds), whose samples are gone."""
+        with self._db.write() as con:
+            con.execute("DELETE FROM folds WHERE at < ?", (before_s,))
+
     def prune_rest(self, folds_before_s: float, texts_before_day: int) -> None:
         """Forget folds and words that no kept sample can need."""
         with self._db.write() as con:
-            con.execute("DELETE FROM folds WHERE at < ?", (folds_before_s,))
+            self.prune_folds(folds_before_s)
             # the oldest sample of a series may be one that stays for good
             con.execute(
                 "UPDATE texts SET used_on = ?1 WHERE used_on < ?1 AND id IN "

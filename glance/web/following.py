@@ -20,6 +20,7 @@ from glance.runtime import Runtime
 from glance.store.devices import Sensor
 from glance.web.api.routing import encode
 from glance.web.api.samples import shown, tracked
+from glance.web.tracking import has_several
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ class Group:
                 return False
             widget: Widget = rt.widgets.get(self._widget_id)
             listed = tracked(rt, widget)
-            named = len(listed) > 1
+            named = has_several(widget, listed)
             self._series = [(name if named else None, sensor) for name, sensor in listed if sensor is not None]
             self._mailbox.listen(self._ids())
             self._stamp = stamp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from glance.errors import FieldError, Invalid, NotFound
@@ -100,6 +101,13 @@ def tracked(runtime: Runtime, widget: Widget) -> list[tuple[str, Sensor | None]]
         (f"{item.device}/{item.sensor}", runtime.devices.find(item.device, item.sensor))
         for item in runtime.series.items(widget)
     ]
+
+
+def has_several(widget: Widget, listed: Sequence[tuple[str, Sensor | None]]) -> bool:
+    """Has each sample of a widget to say of which series it is? `listed` is what `tracked` found: fewer than the widget names, where
+    some of those were merged into one."""
+    named = {(str(each.get("device")), str(each.get("sensor"))) for each in series_of(widget)}
+    return len(named) > 1 or len(listed) > 1
 
 
 def max_samples(widget: Widget) -> int:

@@ -147,9 +147,12 @@ class Draft:
             series.topic, series.value, series.heard_at, series.at = message.topic, value, message.arrived_at, at
             if self.at is None:
                 series.untimed = message.topic
+        guessed = type(unit) is units.Guess
         unit = units.normal(unit) if unit is not None else None
         self.readings.append(
-            Reading(device, key[1], value, kind, unit, at, message.retained, label, self.refused_at, repeat)
+            Reading(
+                device, key[1], value, kind, unit, at, message.retained, label, self.refused_at, repeat, guessed=guessed
+            )
         )
         return True
 

@@ -12,6 +12,11 @@ from glance.mqtt.decode.topics import presence
 
 ECOSYSTEM = "ems-esp"
 UNITS = {"rssi": "dBm", "wifistrength": "%", "wifireconnects": None, "uptime_sec": "s", "freemem": "kB", "heap": None}
+# What an appliance tells, by its name in small letters; temperatures are °C or °F as the owner chose, so none is among them.
+APPLIANCE = {
+    "syspress": "bar", "pumpmod": "%", "heatingpumpmod": "%", "solarpumpmod": "%", "selburnpow": "%", "curburnpow": "%",
+    "flamecurr": "µA", "airhumidity": "%", "humidity": "%", "energylasthour": "Wh", "energytoday": "Wh", "energytotal": "kWh",
+}  # fmt: skip
 
 
 def parts_of(levels: list[str]) -> tuple[str, list[str]] | None:
@@ -45,8 +50,8 @@ def read(draft: Draft, gateway: str, rest: list[str]) -> None:
     if whole:
         leaves(draft, device, value, _unit)
     elif len(rest) > 1 or rest[0].endswith("_active"):
-        draft.reading(device, clean(rest[-1]), value, UNITS.get(rest[-1]))
+        draft.reading(device, clean(rest[-1]), value, _unit(rest[-1], value, {}))
 
 
 def _unit(key: str, _raw: Any, _fields: Mapping[str, Any]) -> str | None:
-    return UNITS.get(key)
+    return UNITS.get(key) or APPLIANCE.get(key.lower())

@@ -13,11 +13,13 @@ from glance.mqtt.decode.parts import text
 
 DEEPEST = 4
 LONGEST_ARRAY = 8
+# Keys by which the rows of a list tell which of them they are: {"disks": [{"name": "sda", "temp_c": 34}, …]}.
+ROW_NAMES = frozenset(("name", "label"))
 VALUE_KEYS = ("value", "val", "reading")
 # An object of these keys only is one value with what belongs to it.
 BESIDE_A_VALUE = frozenset(
     "value val reading unit units uom unit_of_measurement ts timestamp time lc ack quality q status name label title id "
-    "precision decimals min max readonly type datatype lastUpdate last_update date from user".split()
+    "precision decimals min max readonly type datatype lastUpdate last_update date from user raw desc description".split()
 )
 
 # The same in short: value, time, state or quality, unit (VEAP, CCU-Jack).
@@ -122,6 +124,8 @@ def leaves(
             _nested(draft, device, name, raw, unit_of, skip, depth)
         elif form is list:
             _array(draft, device, name, key, raw, unit_of, fields)
+            if depth < DEEPEST and len(raw) > 1 and type(raw[0]) is dict:
+                _rows(draft, device, name, raw, unit_of, skip, depth)
         else:
             draft.reading(device, name, raw, unit_of(key, raw, fields))
 
@@ -136,6 +140,23 @@ def _nested(
         draft.empty += 1
     else:
         leaves(draft, device, raw, unit_of, prefix=f"{name}.", skip=skip, depth=depth + 1)
+
+
+def _rows(
+    draft: Draft, device: str, name: str, rows: list[Any], unit_of: UnitOf, skip: frozenset[str], depth: int
+) -> None:
+    """A short list of objects: each by its own name, or by its place where all have the same keys and only values."""
+    if len(rows) > LONGEST_ARRAY or not all(type(row) is dict for row in rows):
+        return
+    names = [next((row[key] for key in ROW_NAMES if type(row.get(key)) is str), "") for row in rows]
+    if len(set(names)) < len(rows) or not all(names):
+        if any(row.keys() != rows[0].keys() for row in rows) or not all(
+            role(key) in ("sensor", "about") for key in rows[0]
+        ):
+            return
+        names = [str(place) for place in range(len(rows))]
+    for own, row in zip(names, rows, strict=True):
+        leaves(draft, device, row, unit_of, prefix=f"{name}.{clean(own)}.", skip=skip | ROW_NAMES, depth=depth + 1)
 
 
 def _array(

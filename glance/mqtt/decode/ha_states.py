@@ -25,7 +25,7 @@ MOST_FILTERS = 256
 
 class Rule(NamedTuple):
     """How one sensor is read from its topic. `config` is the topic of the declaration, `path` and `whole` as in a Source;
-    `off_s` after which "on" is over by itself; a trigger says `told` where the payload is `only`."""
+    `off_s` after which "on" is over by itself; a trigger says `told` where the payload is `only`; `words` for numbers that are states."""
 
     config: str
     device: str
@@ -38,6 +38,7 @@ class Rule(NamedTuple):
     off_s: float | None = None
     only: str | None = None
     told: str = ""
+    words: dict[str, str] | None = None
 
 
 class Watch(NamedTuple):
@@ -194,6 +195,8 @@ def read_states(draft: Draft, rules: list[Rule]) -> None:
             if text_of(value) != rule.only:
                 continue
             value = rule.told
+        if rule.words is not None:
+            value = rule.words.get(text_of(value), value)
         done.add((rule.device, rule.sensor))
         if draft.reading(rule.device, rule.sensor, value, None, rule.kind) and rule.off_s is not None:
             _goes_off(draft, rule)

@@ -28,6 +28,7 @@ TAG = re.compile(rf"({NAME})=({NAME})")
 PART = re.compile(rf'({NAME})=({TEXT}|[^\\,= "\n]+)')
 WHOLE = re.compile(r"-?[0-9]+[iu]\Z")
 TRUE, FALSE = frozenset(("t", "T", "true", "True", "TRUE")), frozenset(("f", "F", "false", "False", "FALSE"))
+STAMP = re.compile(r"-?[0-9]{1,19}\Z")
 ESCAPED = re.compile(r"\\([,= ])")
 # Tags that say whose metric it is, as the topic does.
 WHOSE = frozenset(("host", "hostname", "topic", "agent_host"))
@@ -77,7 +78,7 @@ def _metric(
     """One measurement; the topic usually ends in its name, and tags tell one disk or processor from another."""
     draft.ecosystem = "influx"
     draft.at = draft.refused_at = None
-    draft.time(int(at) if type(at) is str else at)
+    draft.time(int(at) if type(at) is str and STAMP.match(at) else at)
     told = [clean(tag) for key, tag in list(tags.items())[:MOST_TAGS] if key not in WHOSE and type(tag) is str and tag]
     prefix = "".join(f"{part}." for part in ([] if levels[-1] == name else [clean(name)]) + told)
     leaves(draft, introduce(draft, device_of(levels), {}), values, guessed, prefix=prefix)

@@ -21,7 +21,8 @@ UNITS = {
     "wind_lull": "m/s", "weight": "kg", "distance": "mm", "radiation": "µR/h", "rainfall_1h": "mm", "rainfall_24h": "mm",
     "voltage_ch1": "V", "voltage_ch2": "V", "voltage_ch3": "V", "current_ch1": "mA", "current_ch2": "mA", "current_ch3": "mA",
     "soil_moisture": "%", "soil_temperature": "°C", "co2": "ppm", "heart_bpm": "bpm", "spO2": "%",
-    "pm10": "µg/m³", "pm25": "µg/m³", "pm100": "µg/m³",
+    "pm10": "µg/m³", "pm25": "µg/m³", "pm100": "µg/m³", "pm10_standard": "µg/m³", "pm25_standard": "µg/m³",
+    "pm100_standard": "µg/m³", "pm10_environmental": "µg/m³", "pm25_environmental": "µg/m³", "pm100_environmental": "µg/m³",
 }  # fmt: skip
 
 

@@ -206,7 +206,8 @@ def _stamp(raw: Any, now: float, oldest_s: float, zone: tzinfo | None) -> tuple[
 
 def _reading(device: str, row: Mapping[str, Any], at: float | None, refused: float | None) -> Reading:
     sensor, raw = clean(row["sensor_type"]), row["value"]
-    unit = units.normal(row.get("unit")) if row.get("unit") else units.normal(units.guess(sensor, raw))
+    unit = units.normal(row["unit"] if row.get("unit") else units.guess(sensor, raw))
+    guessed = not row.get("unit")
     kind: SensorKind = "number"
     value: float | bool | str
     label: str | None = None
@@ -220,7 +221,7 @@ def _reading(device: str, row: Mapping[str, Any], at: float | None, refused: flo
     else:
         measured = values.with_unit(raw, units.WRITTEN)
         if measured is not None:
-            value, unit = measured[0], unit or units.normal(measured[1])
+            value, unit, guessed = measured[0], unit or units.normal(measured[1]), guessed and unit is not None
         else:
             value, kind, unit = raw.strip(), "enum" if len(raw) <= 32 else "text", None
-    return Reading(device, sensor, value, kind, unit, at, False, label, refused)
+    return Reading(device, sensor, value, kind, unit, at, False, label, refused, guessed=guessed and unit is not None)

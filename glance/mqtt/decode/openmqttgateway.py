@@ -74,6 +74,8 @@ def read(draft: Draft, gateway: str, module: str, rest: list[str]) -> None:
     if module.startswith("RTL_433"):
         rtl433.read(draft, fields)
         draft.ecosystem = ECOSYSTEM
+    elif module.startswith("LOG"):
+        draft.says("meta", "The gateway about its last start: no reading.")
     elif module.startswith("SYS"):
         _gateway(draft, gateway, fields)
     elif module.startswith("BT"):

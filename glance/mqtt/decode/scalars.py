@@ -94,6 +94,10 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
         if COMMA.match(raw):
             draft.says("unreadable", COMMA_FOUND)
             return
+    if levels[-1].lower() == "raw" and len(levels) > 1:
+        # What was measured stands beside it, corrected and in a unit.
+        draft.says("meta", "A raw value before the sender's own correction, not a reading.")
+        return
     device, sensor = place_of(draft, levels, device, sensor)
     unit = units.guess(name, raw)
     if draft.reading(device, sensor, raw, unit, "event" if what == "event" else None):

@@ -34,7 +34,7 @@ COMPONENT = re.compile(r"[a-z][a-z0-9_]*:[0-9]+\Z")
 SHELLY_ID = re.compile(r"(?i)shelly[a-z0-9]+-[0-9a-f]{4,12}\Z")
 UNITS2 = {
     "apower": "W", "voltage": "V", "freq": "Hz", "current": "A", "pf": None, "total": "Wh", "tC": "°C", "tF": "°F", "rh": "%",
-    "V": "V", "percent": "%", "lux": "lx", "rssi": "dBm", "uptime": "s", "brightness": "%", "current_pos": "%", "target_pos": "%",
+    "V": "V", "percent": "%", "lux": "lx", "rssi": "dBm", "uptime": "s", "brightness": "%", "current_pos": "%", "target_pos": "%", "slat_pos": "%",
     "act_power": "W", "aprt_power": "VA", "total_act_power": "W", "total_aprt_power": "VA", "total_current": "A",
     "n_current": "A", "target_C": "°C", "current_C": "°C", "pos": "%", "battery": "%", "xpercent": "%", "ct": "K",
     "white": None, "ram_free": "B", "ram_size": "B", "fs_free": "B", "fs_size": "B", "calculated": None, "apower_avg": "W",
@@ -45,7 +45,7 @@ SKIP2 = frozenset(
     "id source by_minute minute_ts timer_started_at timer_duration ts cfg_rev kvs_rev webhook_rev schedule_rev mac unixtime time "
     "available_updates wakeup_reason wakeup_period sta_ip ssid bssid status errors flags last_sync_ts restart_required "
     "relay_in_thermostat ram_size ram_free ram_min_free fs_size fs_free ram user_calibrated_phase sta_ip6 reset_reason "
-    "utc_offset btrelay_rev alt last_updated_ts last_event_ts packet_id move_started_at move_timeout transition schedules".split()
+    "utc_offset btrelay_rev alt calibration last_updated_ts last_event_ts packet_id move_started_at move_timeout transition schedules".split()
 )
 SILENT = frozenset(
     "mqtt cloud ws ble ht_ui ui matter modbus bthome knx eth plugs_ui script scripts service xmod zigbee plugs".split()

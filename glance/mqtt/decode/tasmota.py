@@ -15,7 +15,7 @@ from glance.mqtt.decode.draft import Draft
 from glance.mqtt.decode.flatten import leaves
 from glance.mqtt.decode.keys import clean
 from glance.mqtt.decode.parts import text
-from glance.mqtt.decode.tasmota_units import STATISTICS, unit_of
+from glance.mqtt.decode.tasmota_units import STATISTICS, stated, unit_of
 from glance.mqtt.decode.topics import device_of, label_of, presence
 
 ECOSYSTEM = "tasmota"
@@ -141,7 +141,11 @@ def state(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
         elif (type(raw) is dict and key in STATE_KEYS) or (type(raw) is dict and STATES.match(key)):
             leaves(draft, device, raw, prefix=f"{key}.", depth=2)
         elif type(raw) is not dict and type(raw) is not list and (STATES.match(key) or key in STATE_KEYS):
-            draft.reading(device, key, raw, STATE_UNITS.get(key), "text" if key == "Color" else None)
+            draft.reading(device, key, raw, _state_unit(key), "text" if key == "Color" else None)
+
+
+def _state_unit(key: str) -> str | None:
+    return "%" if key.startswith("Dimmer") else STATE_UNITS.get(key)
 
 
 def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
@@ -165,8 +169,7 @@ def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
             else:
                 leaves(draft, device, raw, lambda name, _raw, _f: SHUTTER.get(name), prefix=f"{key}.", depth=2)
         else:
-            unit = "%" if key.startswith("Dimmer") else STATE_UNITS.get(key)
-            draft.reading(device, key, raw, unit, "text" if key == "Color" else None)
+            draft.reading(device, key, raw, _state_unit(key), "text" if key == "Color" else None)
     if not draft.readings and draft.verdict is None:
         draft.says("meta", "The echo of a command: no reading.")
 
@@ -214,7 +217,9 @@ def _quantities(draft: Draft, device: str, prefix: str, inner: Mapping[str, Any]
 
     def unit(key: str, _raw: Any, fields: Mapping[str, Any]) -> str | None:
         # An energy beside a power is one that is metered; that of a lightning or of a radar echo is a bare number.
-        return "kWh" if key == "Energy" and "Power" in fields else unit_of(key, top, energy=energy)
+        return stated(key, inner) or (
+            "kWh" if key == "Energy" and "Power" in fields else unit_of(key, top, energy=energy)
+        )
 
     for key, raw in inner.items():
         if type(raw) is dict and STATISTICS.intersection(raw):

@@ -18,6 +18,7 @@ UNITS = {
     "Humidity": "%", "Battery": "%", "Moisture": "%", "Illuminance": "lx", "Ambient": "lx", "Lux": "lx", "Distance": "cm",
     "CarbonDioxide": "ppm", "eCO2": "ppm", "CO2": "ppm", "CarbonMonoxide": "ppm", "TVOC": "ppb", "CCT": "K",
     "CF1": "µg/m³", "CF2.5": "µg/m³", "CF10": "µg/m³", "Gas": "kΩ", "aHumidity": "g/m³", "ChargePercent": "%", "PM1": "µg/m³", "PM2.5": "µg/m³", "PM4": "µg/m³", "PM10": "µg/m³",
+    "PM1_0": "µg/m³", "PM2_5": "µg/m³", "PM4_0": "µg/m³",
     "RSSI": "dBm", "Signal": "dBm", "Weight": "kg", "SoundLevel": "dB", "Noise": "dB", "CH2O": "ppb", "HCHO": "µg/m³",
     "Fertility": "µS/cm", "Firmness": None, "Dimmer": "%", "LinkQuality": "lqi", "BatteryPercentage": "%",
     "BatteryVoltage": "V", "Voltage": "V", "Current": "A", "Power": "W", "Frequency": "Hz", "Deg": "°",
@@ -43,6 +44,14 @@ BY_PRESSURE_UNIT = frozenset(("Pressure", "SeaPressure"))
 BY_SPEED_UNIT = frozenset(("Speed", "SpeedAvg", "SpeedMin", "SpeedMax", "WindSpeed", "Gust"))
 # Children that have the unit of the object they are in: {"Speed": {"Act": 14.8, "Avg": 8.5}}.
 STATISTICS = frozenset(("Act", "Avg", "Min", "Max", "Deg"))
+
+
+def stated(key: str, chip: Mapping[str, Any]) -> str | None:
+    """The unit that a chip states beside its values: "AmountUnit" for AmountToday, "Unit" for the others."""
+    for name, unit in chip.items():
+        if name.endswith("Unit") and len(name) > len("Unit") and key.startswith(name.removesuffix("Unit")):
+            return text(unit)
+    return text(chip.get("Unit"))
 
 
 def unit_of(key: str, top: Mapping[str, Any], *, energy: bool = False) -> str | None:

@@ -28,7 +28,7 @@ WRITTEN = frozenset(
     "minute minutes h hour hours d day days ms µs dB dBm dBA ppm ppb ppt µg/m³ mg/m³ ug/m3 mg/m3 g/m³ km/h mph m/s kn kt "
     "knots mm/h in/h W/m² kW/m² Ω kΩ MΩ ohm g kg mg lb oz µS/cm uS/cm µT G L/min L/h m³/h l/min l/h rpm B kB KB MB GB "
     "TB KiB MiB GiB bit/s kbit/s Mbit/s B/s kB/s MB/s bps kbps Mbps lqi mired pH IU Bq/m³ pCi/L €/kWh EUR/kWh Ct/kWh "
-    "degC degF Percent percent Volts volts Volt Watts watts Watt Amps amps Seconds Minutes Hours Days %RH %rH %rh varh kvarh VAh kVAh J kJ MJ GJ mg/L g/L mS/cm mL/min m³/s L/s NTU".split()
+    "degC degF celsius Celsius fahrenheit Fahrenheit Percent percent Volts volts Volt Watts watts Watt Amps amps Seconds Minutes Hours Days %RH %rH %rh varh kvarh VAh kVAh J kJ MJ GJ mg/L g/L mS/cm mL/min m³/s L/s NTU".split()
 ) | {"° C", "° F", "% RH", "% rH"}
 
 SUFFIXES = (
@@ -52,7 +52,7 @@ ONE_LETTER = {
     "_c": ("temp", "dew", "feels", "setpoint", "chill", "heat", "water", "air", "soil", "room", "out", "in", "t_"),
     "_f": ("temp", "dew", "feels", "setpoint", "chill", "heat", "water", "air", "soil", "room", "out", "in", "t_"),
     "_k": ("temp", "cct", "color"), "_v": ("volt", "batt", "vcc", "supply", "bus", "mains", "cell", "pack", "pv"),
-    "_a": ("curr", "amp", "batt"), "_w": ("pow", "watt", "load", "pv", "solar", "grid", "charge", "consum"),
+    "_a": ("curr", "amp", "batt"), "_w": ("pow", "watt", "load", "pv", "solar", "grid", "charge", "consum", "produc", "feed", "import", "export", "invert", "pac_"),
     "_l": ("vol", "water", "consum", "total", "tank", "fuel"), "_g": ("weight", "mass", "acc"),
     "_s": ("upt", "dur", "time", "interval", "delay", "period", "age"), "_in": ("rain", "dist", "depth", "level", "precip"),
     "_min": ("dur", "time", "delay", "interval", "runtime", "remaining"), "_m": (),
@@ -72,11 +72,19 @@ KNOWN = {
     "pm10_0": "µg/m³", "power": "W", "active_power": "W", "apparent_power": "VA", "reactive_power": "var",
     "current": "A", "wind_dir": "°", "wind_direction": "°", "winddirection": "°", "winddir": "°", "snr": "dB",
     "tempc": "°C", "tempf": "°F", "uptime_sec": "s", "uptime_seconds": "s", "uptimesec": "s",
-    "celsius": "°C", "fahrenheit": "°F", "kwh": "kWh", "watt": "W", "watts": "W", "amps": "A", "hpa": "hPa",
+    "celsius": "°C", "fahrenheit": "°F", "kwh": "kWh", "watt": "W", "watts": "W", "amps": "A", "hpa": "hPa", "ppm": "ppm", "ppb": "ppb", "dbm": "dBm", "mbar": "mbar",
 }  # fmt: skip
 # tempC, outTempF, dewPointC: the scale as a capital of its own.
 CAMEL = re.compile(r"(?:[tT]emp|[tT]emperature|[pP]oint|[cC]hill|[iI]ndex|[lL]ike)[CF]\Z")
+# voltage, battery_voltage, l1_voltage, input.voltage, batteryVoltage; no overvoltage, which is a state.
+VOLTAGE = re.compile(r"(?:(?:\A|[^A-Za-z])(?:[vV]oltage|VOLTAGE|[vV]olts?)|[a-z0-9]Voltage|(?i:\Abatteryvoltage))\Z")
 TINY = re.compile(r"_?[0-9]{1,2}\Z")
+
+
+class Guess(str):
+    """A unit that nobody told: the name of a sensor, or the size of a value, lets expect it."""
+
+    __slots__ = ()
 
 
 @lru_cache(maxsize=2048)
@@ -92,7 +100,7 @@ def normal(unit: str | None) -> str | None:
     return SPELLINGS.get(text.lower(), text) if text not in WRITTEN or text in SPELLED else text
 
 
-SPELLED = {"degC", "degF", "Percent", "percent", "Volts", "volts", "Volt", "Watts", "watts", "Watt", "Amps", "amps", "Seconds", "Minutes", "Hours", "Days", "ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "%RH", "%rH", "%rh", "% RH", "% rH", "sec", "secs", "second", "seconds", "mins", "minute", "minutes", "hour", "hours", "day", "days"}  # fmt: skip
+SPELLED = {"degC", "degF", "celsius", "Celsius", "fahrenheit", "Fahrenheit", "Percent", "percent", "Volts", "volts", "Volt", "Watts", "watts", "Watt", "Amps", "amps", "Seconds", "Minutes", "Hours", "Days", "ºC", "℃", "ºF", "℉", "° C", "° F", "lux", "ohm", "m3", "ug/m3", "mg/m3", "uS/cm", "%RH", "%rH", "%rh", "% RH", "% rH", "sec", "secs", "second", "seconds", "mins", "minute", "minutes", "hour", "hours", "day", "days"}  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
@@ -117,7 +125,7 @@ def by_suffix(key: str) -> str | None:
 @lru_cache(maxsize=8192)
 def by_name(key: str) -> str | None:
     """The unit of a name that is measured in the same unit by everybody (`humidity`, `rssi`, `co2`)."""
-    lower = key.lower()
+    lower = key.lower().replace("-", "_")
     found = KNOWN.get(lower) or KNOWN.get(TINY.sub("", lower))
     if found is None and (
         lower.endswith(("humidity", "state_of_charge")) or (key.endswith("Percent") and key != lower)
@@ -133,12 +141,17 @@ def by_name(key: str) -> str | None:
     return found
 
 
-def guess(key: str, value: object) -> str | None:
+def guess(key: str, value: object) -> Guess | None:
     """Suffix, then name, for publishers that declare nothing; a value that cannot be meant stops a guess by name."""
+    unit = _guess(key, value)
+    return None if unit is None else Guess(unit)
+
+
+def _guess(key: str, value: object) -> str | None:
     unit = by_suffix(key)
     if unit is None:
         unit = by_name(key)
-        if unit is None and key.lower() in ("voltage", "battery_voltage", "batteryvoltage", "volt", "volts"):
+        if unit is None and VOLTAGE.search(key):
             return "mV" if isinstance(value, int | float) and value >= 1000 else "V"
         if unit == "%" and isinstance(value, float | int) and "batt" in key.lower():
             if value > 100:

@@ -22,7 +22,7 @@ UNITS = {
     "MaxChargeCurrent": "A", "MaxDischargeCurrent": "A", "MaxChargeVoltage": "V", "User": "kWh", "System": "kWh",
     "TotalAhDrawn": "Ah", "DeepestDischarge": "Ah", "LastDischarge": "Ah", "AverageDischarge": "Ah", "TimeSinceLastFullCharge": "s",
     "TodayRuntime": "s", "AccumulatedRuntime": "s",
-    "ServiceCounter": "s", "ChargingTime": "s", "Course": "°", "Altitude": "m", "Dimming": "%", "TimeInBulk": "min", "TimeInAbsorption": "min", "TimeInFloat": "min", "NrOfPhases": None, "BatteryVoltage": "V", "BatteryCurrent": "A", "StarterVoltage": "V", "Yaw": "°",
+    "ServiceCounter": "s", "ChargingTime": "s", "Runtime": "s", "Course": "°", "Altitude": "m", "Dimming": "%", "TimeInBulk": "min", "TimeInAbsorption": "min", "TimeInFloat": "min", "NrOfPhases": None, "BatteryVoltage": "V", "BatteryCurrent": "A", "StarterVoltage": "V", "Yaw": "°",
 }  # fmt: skip
 # Of names that are put together: MinCellVoltage, AcPowerSetpoint.
 ENDINGS = (

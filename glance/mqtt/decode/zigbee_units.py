@@ -54,8 +54,13 @@ def quantity(key: str) -> str:
     return next((end for end in MEASURED_ENDS if told.endswith(f"_{end}")), told)
 
 
-def unit_of(key: str, raw: Any, _fields: Mapping[str, Any]) -> str | None:
+def unit_of(key: str, raw: Any, _fields: Mapping[str, Any]) -> units.Guess | None:
     """The unit of a property; None where devices differ (voc, formaldehyde)."""
+    unit = _unit(key, raw)
+    return None if unit is None else units.Guess(unit)
+
+
+def _unit(key: str, raw: Any) -> str | None:
     base = quantity(key)
     if base in ("voltage", "battery_voltage"):
         value = number(raw)

@@ -29,6 +29,7 @@ from glance.web.api import (
     tokens,
     widgets,
 )
+from glance.web.slashes import Slashes
 
 # Importing a module is what declares its routes.
 __all__ = [
@@ -61,3 +62,4 @@ __all__ = [
 def init_app(app: Flask) -> None:
     """Add every route of the API."""
     routing.register(app)
+    app.wsgi_app = Slashes(app.wsgi_app)  # type: ignore[method-assign]

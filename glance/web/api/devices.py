@@ -14,7 +14,7 @@ from glance.web.api.etag import etag, refuse_stale
 from glance.web.api.routing import route
 from glance.web.api.times import iso
 from glance.web.devices import states
-from glance.web.devices.finding import find_device
+from glance.web.devices.finding import find_device, find_id
 
 TAG = "Devices and samples"
 ONE = ("The device, with its ETag.", schemas.ref("Device"))
@@ -97,7 +97,7 @@ def delete_device(device_id: str) -> Any:
 def restore_device(device_id: str) -> Any:
     """Undoes forgetting, with the history."""
     rt = runtime()
-    device = rt.devices.restore(device_id)
+    device = rt.devices.restore(find_id(rt, device_id))
     rt.series.changed()
     return one(rt, device)
 
@@ -136,7 +136,7 @@ def merge_device(device_id: str, body: dict[str, Any]) -> Any:
 def separate_device(device_id: str) -> Any:
     """The device stands for itself again, with its own history."""
     rt = runtime()
-    device = rt.devices.separate(device_id)
+    device = rt.devices.separate(find_id(rt, device_id))
     rt.series.changed()
     return one(rt, device)
 

@@ -21,7 +21,7 @@ from glance.web.api.routing import route
 from glance.web.api.samples import shown as shown_sample
 from glance.web.api.samples import value_of
 from glance.web.api.times import iso
-from glance.web.devices.finding import find_both, find_sensor
+from glance.web.devices.finding import find_both, find_sensor, meant_device
 
 TAG = "Devices and samples"
 DAY_S = 86_400.0
@@ -59,6 +59,7 @@ HISTORY: dict[str, Any] = {
 @route(
     "GET",
     "/api/devices/<path:device_id>/sensors/<path:sensor>/history",
+    or_else=meant_device("api.get_device", "/history"),
     scope="read",
     tag=TAG,
     summary="The history of a sensor",
@@ -82,6 +83,7 @@ def sensor_history(device_id: str, sensor: str) -> Any:
 @route(
     "GET",
     "/api/devices/<path:device_id>/sensors/<path:sensor>/history.csv",
+    or_else=meant_device("api.get_device", "/history.csv"),
     scope="read",
     tag=TAG,
     summary="The history of a sensor as CSV",
@@ -111,6 +113,7 @@ def sensor_history_csv(device_id: str, sensor: str) -> Response:
 @route(
     "GET",
     "/api/devices/<path:device_id>/sensors/<path:sensor>/use",
+    or_else=meant_device("api.get_device", "/use"),
     scope="read",
     tag=TAG,
     summary="How much a counter grew",

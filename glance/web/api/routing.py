@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import Forbidden
 
 from glance import guard
@@ -20,6 +20,8 @@ from glance.web.api.body import read_json
 
 Schema = Mapping[str, Any]
 View = Callable[..., Any]
+# the parts of an address -> the endpoint that it is meant for instead, with its parts
+OrElse = Callable[..., tuple[str, dict[str, str]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Route:
     decides ('ingest:<device>', or `scope_by_body`) the view itself asks for it, with `need`.
     `body` is the schema of the JSON body, None = no body is read; `body_optional` lets an empty body through as None.
     `query` maps names to schemas; `answers` maps a status to (sentence, schema or None); `failures` are the statuses of
-    problems beside those that follow from the rest. `or_as` names a second content type of what succeeds, as text.
+    problems beside those that follow from the rest. `or_else` tells where an address is meant for another route of the same method. `or_as` names a second content type of what succeeds, as text.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Route:
     takes_if_match: bool = False
     scope_by_body: bool = False
     endpoint: str = ""
+    or_else: OrElse | None = None
 
 
 ROUTES: list[Route] = []
@@ -74,6 +77,7 @@ def route(
     takes_if_match: bool = False,
     scope_by_body: bool = False,
     endpoint: str = "",
+    or_else: OrElse | None = None,
 ) -> Callable[[View], View]:
     """Declare a view. It is called with the path's parts and, where `body` is given, with `body`; it returns JSON data,
     (data, status), (data, status, headers) or a Response."""
@@ -99,6 +103,7 @@ def route(
                 takes_if_match=takes_if_match,
                 scope_by_body=scope_by_body,
                 endpoint=endpoint or f"api.{view.__name__}",
+                or_else=or_else,
             )
         )
         return view
@@ -120,6 +125,8 @@ def _handler(item: Route) -> View:
             need(item.scope)
         elif (part := name.strip("<>")) in parts:
             need(f"{kind}:{parts[part]}")
+        if item.or_else is not None and (other := item.or_else(**parts)) is not None:
+            return cast(Response, current_app.view_functions[other[0]](**other[1]))
         if item.body is not None:
             value = read_json(request, item.body_optional)
             if value is not None or not item.body_optional:

@@ -44,7 +44,7 @@ def newest(rt: Runtime, widget: Widget) -> list[dict[str, Any]]:
     """The newest samples of every series of a widget, by time; Conflict where it follows none."""
     listed = tracked(rt, widget)
     most = min(tracking.max_samples(widget), MOST)
-    named = len(listed) > 1
+    named = tracking.has_several(widget, listed)
     found = [
         (sample.at, sample.id, shown(sample, sensor, name if named else None))
         for name, sensor in listed

@@ -12,7 +12,7 @@ from glance.web.api import device_schemas, schemas
 from glance.web.api.routing import route
 from glance.web.api.samples import value_of
 from glance.web.api.times import iso
-from glance.web.devices.finding import find_both, find_device, find_sensor
+from glance.web.devices.finding import find_both, find_device, find_merged, find_sensor, meant_device
 
 TAG = "Devices and samples"
 CHANGES = {
@@ -31,6 +31,7 @@ CHANGES = {
 @route(
     "GET",
     "/api/devices/<path:device_id>/sensors",
+    or_else=meant_device("api.get_device"),
     scope="read",
     tag=TAG,
     summary="List the sensors of a device",
@@ -46,6 +47,7 @@ def list_sensors(device_id: str) -> Any:
 @route(
     "PATCH",
     "/api/devices/<path:device_id>/sensors/<path:sensor>",
+    or_else=meant_device("api.change_device"),
     scope="write",
     tag=TAG,
     summary="Change a sensor",
@@ -65,6 +67,7 @@ def change_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
 @route(
     "POST",
     "/api/devices/<path:device_id>/sensors/<path:sensor>/merge",
+    or_else=meant_device("api.merge_device"),
     scope="write",
     tag=TAG,
     summary="Count a sensor for another",
@@ -88,6 +91,7 @@ def merge_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
 @route(
     "POST",
     "/api/devices/<path:device_id>/sensors/<path:sensor>/separate",
+    or_else=meant_device("api.separate_device"),
     scope="write",
     tag=TAG,
     summary="Undo counting a sensor for another",
@@ -96,7 +100,7 @@ def merge_sensor(device_id: str, sensor: str, body: dict[str, Any]) -> Any:
 def separate_sensor(device_id: str, sensor: str) -> Any:
     """The sensor has again what it sent before and while it counted for the other; named by its own device and name."""
     rt = runtime()
-    parted = rt.devices.separate_sensor(rt.devices.merged_series(device_id, sensor))
+    parted = rt.devices.separate_sensor(find_merged(rt, device_id, sensor))
     rt.series.changed()
     return shown(rt, parted, rt.clock())
 
@@ -104,6 +108,7 @@ def separate_sensor(device_id: str, sensor: str) -> Any:
 @route(
     "DELETE",
     "/api/devices/<path:device_id>/sensors/<path:sensor>",
+    or_else=meant_device("api.delete_device"),
     scope="write",
     tag=TAG,
     summary="Forget a sensor",
@@ -121,6 +126,7 @@ def delete_sensor(device_id: str, sensor: str) -> Any:
 @route(
     "POST",
     "/api/devices/<path:device_id>/sensors/<path:sensor>/restore",
+    or_else=meant_device("api.restore_device"),
     scope="write",
     tag=TAG,
     summary="Bring a forgotten sensor back",

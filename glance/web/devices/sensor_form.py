@@ -30,7 +30,10 @@ UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class SensorForm:
-    """The values of the fields as text, the sensors it can be joined with as (series, name), and those joined already."""
+    """The values of the fields as text, the sensors it can be joined with as (series, name), and those joined already.
+
+    `sent_unit` is the unit in which the device sends it now, where that is another than the one shown.
+    """
 
     label: str
     unit: str
@@ -44,6 +47,7 @@ class SensorForm:
     classes: tuple[tuple[str, str], ...]
     others: tuple[tuple[int, str], ...]
     joined: tuple[tuple[int, str], ...]
+    sent_unit: str = ""
     units: tuple[str, ...] = UNITS
 
 
@@ -64,6 +68,7 @@ def make(runtime: Runtime, device: Device, sensor: Sensor) -> SensorForm:
         classes=(("", f"As it declares: {CLASSES.get(sensor.state_class or '', MEASURES).lower()}"), *CLASSES.items()),
         others=tuple(_others(runtime, device, sensor)),
         joined=tuple(_joined(runtime, sensor)),
+        sent_unit=runtime.devices.sent_unit(sensor) or "",
     )
 
 
