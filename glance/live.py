@@ -33,13 +33,11 @@ class Mailbox:
     def watch(self, widget_ids: Iterable[str]) -> None:
         """From now on hear of these widgets, and of no others; it is a page from then on."""
         self.is_page = True
-        before, self._watched = self._watched, frozenset(widget_ids)
-        self._hub.rewatched(before, self._watched)
+        self._hub.watch(self, frozenset(widget_ids))
 
     def listen(self, series: Iterable[int]) -> None:
         """From now on hear of these series as `series:<id>`, and of no others."""
-        before, self._heard = self._heard, frozenset(series)
-        self._hub.relistened(self, before, self._heard)
+        self._hub.listen(self, frozenset(series))
 
     def await_newcomers(self) -> None:
         """From now on hear, as `newcomers`, that a device or sensor appeared or changed."""
@@ -182,26 +180,33 @@ class Hub:
         with self._lock:
             return sum(1 for box in self._boxes if box.is_page)
 
-    def rewatched(self, before: frozenset[str], after: frozenset[str]) -> None:
-        """A mailbox changed what it watches."""
+    def watch(self, box: Mailbox, widgets: frozenset[str]) -> None:
+        """A mailbox watches these widgets from now on; one that has closed meanwhile watches nothing."""
         with self._lock:
-            self._watchers.update(after - before)
-            self._forget(before - after)
-            new = {widget_id for widget_id in after - before if self._watchers[widget_id] == 1}
+            if box not in self._boxes:
+                return
+            before, box._watched = box._watched, widgets
+            self._watchers.update(widgets - before)
+            self._forget(before - widgets)
+            new = {widget_id for widget_id in widgets - before if self._watchers[widget_id] == 1}
         for listener in self.on_watch if new else ():
             listener(new)
 
-    def relistened(self, box: Mailbox, before: frozenset[int], after: frozenset[int]) -> None:
-        """A mailbox changed what it listens to."""
+    def listen(self, box: Mailbox, series: frozenset[int]) -> None:
+        """A mailbox listens to these series from now on; one that has closed meanwhile listens to nothing."""
         with self._lock:
-            for each in after - before:
+            if box not in self._boxes:
+                return
+            before, box._heard = box._heard, series
+            for each in series - before:
                 self._listeners.setdefault(each, set()).add(box)
-            self._deafen(box, before - after)
+            self._deafen(box, before - series)
 
     def await_newcomers(self, box: Mailbox) -> None:
         """A mailbox wants to hear of devices and sensors that appear."""
         with self._lock:
-            self._awaiting.add(box)
+            if box in self._boxes:
+                self._awaiting.add(box)
 
     def leave(self, box: Mailbox) -> None:
         """A mailbox closed."""

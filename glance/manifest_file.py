@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ MAX_FILE_BYTES = 1_000_000
 # Far beyond any manifest; anchors and aliases (`&a`, `*a`) can make a small file endless or enormous.
 MAX_NODES = 50_000
 MAX_DEPTH = 64
+HALF = "holds half of a character (a lone surrogate such as \\ud83d); write the whole character."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,24 @@ def folders_in(root: Path) -> list[Path]:
     except OSError as error:
         log.debug("%s cannot be read: %s", root, error.strerror)
         return []
-    return [path for path in inside if any(_exists(path / name) for name in (MANIFEST_NAME, *PARTS))]
+    found = [path for path in inside if any(_exists(path / name) for name in (MANIFEST_NAME, *PARTS))]
+    return [path for path in found if _is_text(path.name) or _left_out(path)]
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written down: a half character (a lone surrogate) can be neither stored nor shown."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=200)
+def _left_out(path: Path) -> bool:
+    """Say it once of each."""
+    log.warning("A folder of a custom widget is left out, because its name is not UTF-8 text: %s", ascii(path.name))
+    return False
 
 
 def _exists(path: Path) -> bool:
@@ -139,7 +158,10 @@ def _yaml(path: Path) -> Any:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(_text(path), parse_constant=_refuse)
+        data = json.loads(_text(path), parse_constant=_refuse)
+        if not _is_text(json.dumps(data, ensure_ascii=False)):
+            raise ManifestFault([Fault(path.name, HALF)])
+        return data
     except ValueError as error:
         raise ManifestFault([Fault(path.name, f"is not JSON: {error}.")]) from error
     except RecursionError as error:
@@ -174,6 +196,8 @@ class _Plain:
             out = {}
             for key, value in node.items():
                 where = f"{place}.{key}".lstrip(".")
+                if not _is_text(str(key)):
+                    raise ManifestFault([Fault(place, HALF, line)])
                 # A key that came by a merge (`<<`) has no line of its own.
                 self.lines[where] = node.lc.key(key)[0] + 1 if key in (node.lc.data or ()) else line
                 out[str(key)] = self.value(value, where, self.lines[where])
@@ -189,6 +213,8 @@ class _Plain:
             raise ManifestFault([Fault(place, "must be plain text, a number, a list or a mapping.", line)])
         if isinstance(node, bool) or node is None:
             return node
+        if isinstance(node, str) and not _is_text(node):
+            raise ManifestFault([Fault(place, HALF, line)])
         for plain in (int, float, str):
             if isinstance(node, plain):
                 return plain(node)

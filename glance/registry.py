@@ -286,7 +286,10 @@ class Registry:
 
     def _free_slug(self, wanted: str) -> str:
         taken = {row.slug for row in self._rows.all()}
-        return wanted if wanted not in taken else f"{wanted}-{secrets.token_hex(2)}"
+        slug = wanted
+        while slug in taken:
+            slug = f"{wanted}-{secrets.token_hex(2)}"
+        return slug
 
 
 def manifest_of(definition: Definition) -> dict[str, Any]:

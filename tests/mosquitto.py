@@ -13,7 +13,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 BINARY = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin") or "mosquitto"
 STOCK = ("allow_anonymous true",)
@@ -55,7 +55,7 @@ class Mosquitto:
         process, self._process = self._process, None
         if process is not None:
             process.kill() if kill else process.terminate()
-            process.wait(5)
+            process.wait(PATIENCE_S)
 
     def words(self) -> str:
         """What it logged."""
@@ -99,14 +99,14 @@ class Publisher:
             self._client.tls_set_context(tls)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._connected.wait(5), "the publisher could not connect"
+        assert self._connected.wait(PATIENCE_S), "the publisher could not connect"
         self._sent: list[paho.MQTTMessageInfo] = []
 
     def send(self, topic: str, payload: str | bytes, qos: int = 1, retain: bool = False) -> None:
         """Publish one message."""
         self._sent.append(self._client.publish(topic, payload, qos=qos, retain=retain))
 
-    def wait(self, timeout_s: float = 10.0) -> None:
+    def wait(self, timeout_s: float = PATIENCE_S) -> None:
         """Until the broker has everything."""
         deadline = time.monotonic() + timeout_s
         for info in self._sent:

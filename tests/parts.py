@@ -19,6 +19,7 @@ from glance.store.custom_widgets import CustomWidgets
 from glance.store.dashboards import Dashboards
 from glance.store.db import Database
 from glance.store.widgets import Widgets
+from tests.waiting import HELD_S
 
 PROBE = """
 name: Probe
@@ -68,7 +69,7 @@ class Probe:
     def fetch(self, source: dict[str, Any], io: Any) -> Any:
         self.calls.append({**source, "params": dict(io.params)})
         self.entered.release()
-        self.gate.wait(10)
+        self.gate.wait(HELD_S)
         return self.answer(source, io)
 
     def deadline_s(self, source: Mapping[str, Any]) -> float:

@@ -28,6 +28,7 @@ GET    /p/<address>                         all
 GET    /p/<address>/fragments               all
 GET    /p/<address>/image/<name>            all
 GET    /p/<address>/layout.<digest>.css     all
+GET    /p/<address>/widgets/<widget_id>/points  all
 WS     /ws/public/<address>                 all
 
 # pages
@@ -82,6 +83,7 @@ POST   /widgets/<widget_id>/remove          owner
 POST   /widgets/<widget_id>/save            owner
 GET    /settings                            owner
 GET    /settings/about                      owner
+GET    /settings/broker                     owner
 GET    /settings/code                       owner
 POST   /settings/code                       owner
 GET    /custom-widgets/<slug>/code          owner

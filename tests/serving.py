@@ -20,6 +20,7 @@ from simple_websocket import Server
 
 from glance.config import Settings
 from glance.serve import Gate, Limits, listen, serve
+from tests.waiting import HELD_S, PATIENCE_S
 
 HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -65,7 +66,7 @@ def make_tiny() -> Tiny:
     @app.get("/hold")
     def hold() -> str:
         tiny.held.release()
-        tiny.release.wait(30)
+        tiny.release.wait(HELD_S)
         return "held"
 
     @app.get("/long")
@@ -91,7 +92,7 @@ def make_tiny() -> Tiny:
     @sock.route("/ws/deaf")
     def deaf(server: Server) -> None:
         tiny.held.release()
-        tiny.release.wait(30)
+        tiny.release.wait(HELD_S)
 
     @sock.route("/ws/broken")
     def broken_ws(server: Server) -> None:
@@ -116,7 +117,7 @@ def serving(tiny: Tiny, **limits: float) -> Iterator[Gate]:
 class Client:
     """A raw connection to the gate; reads whole responses by their length."""
 
-    def __init__(self, gate: Gate | int, timeout_s: float = 5.0) -> None:
+    def __init__(self, gate: Gate | int, timeout_s: float = PATIENCE_S) -> None:
         self.sock = socket.create_connection(("127.0.0.1", gate if isinstance(gate, int) else gate.port), timeout_s)
         self.rest = b""
 
@@ -199,7 +200,7 @@ def main() -> int:
     """Serve the tiny application as a process; argument: the port."""
     tiny = make_tiny()
     if "stubborn" in sys.argv:
-        threading.Thread(target=lambda: time.sleep(60), name="stubborn").start()
+        threading.Thread(target=lambda: time.sleep(HELD_S), name="stubborn").start()
     return serve(tiny.app, Settings(port=int(sys.argv[1])), on_stop=tiny.stopping.set)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from glance.outbound import Outbound
 from glance.sources import SourceIO
+from tests.waiting import PATIENCE_S
 
 NOW = 1795089600.0  # 2026-11-19 12:00:00 UTC
 
@@ -15,7 +16,7 @@ def source_io(
     outbound: Outbound,
     *,
     now: float = NOW,
-    deadline_s: float = 5.0,
+    deadline_s: float = PATIENCE_S,
     state: dict[str, Any] | None = None,
     previous: Any = None,
     secrets: tuple[str, ...] = (),

@@ -53,6 +53,14 @@ def test_without_a_slug_one_is_made_from_the_name(site: Site) -> None:
     assert site.post("/api/custom-widgets", nameless | {"name": "Solar Output!"}).json["slug"] != "solar-output"
 
 
+def test_a_slug_that_is_made_up_is_never_one_that_is_taken(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    nameless = {key: value for key, value in MINE.items() if key != "slug"}
+    drawn = iter(["aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr("glance.registry.secrets.token_hex", lambda size: next(drawn))
+    slugs = [site.post("/api/custom-widgets", nameless).json["slug"] for _ in range(3)]
+    assert slugs == ["mine", "mine-aaaa", "mine-bbbb"]
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [

@@ -12,7 +12,7 @@ import pytest
 
 from tests.api_site import Site, fields, problem
 from tests.upstream import Reply, refused_port
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 RUN = "/api/custom-widgets/probe/execute"
 
@@ -194,7 +194,7 @@ def test_many_callers_at_once_make_one_upstream_request(site: Site) -> None:
         calls = [pool.submit(call, number) for number in range(20)]
         until(lambda: site.upstream.count("/value") >= 1)
         release.set()
-        answers = [each.result(timeout=10) for each in calls]
+        answers = [each.result(timeout=2 * PATIENCE_S) for each in calls]
     assert all(answer["data"] == {"value": 7} for answer in answers)
     assert site.upstream.count("/value") == 1
 

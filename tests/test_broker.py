@@ -13,7 +13,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from glance.broker import EmbeddedBroker
 from glance.broker.packets import LARGEST, Malformed, matches, split
 from tests.mosquitto import Publisher, end
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 VERSIONS = [paho.MQTTv311, paho.MQTTv5]
 
@@ -148,7 +148,7 @@ def test_unsubscribing_ends_delivery(broker: EmbeddedBroker) -> None:
     ],
 )
 def test_nonsense_ends_only_its_own_connection(broker: EmbeddedBroker, nonsense: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", broker.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=PATIENCE_S) as sock:
         sock.sendall(nonsense)
         assert sock.recv(100) == b""
     with Publisher(broker.port) as publisher:
@@ -182,7 +182,7 @@ def test_a_message_that_is_too_large_ends_the_connection_and_the_limit_is_told(
 
 @pytest.mark.parametrize(("version", "code"), [(3, 1), (6, 0x84)])
 def test_other_versions_are_refused_by_their_own_code(broker: EmbeddedBroker, version: int, code: int) -> None:
-    with socket.create_connection(("127.0.0.1", broker.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=PATIENCE_S) as sock:
         sock.sendall(b"\x10\x0d\x00\x04MQTT" + bytes([version]) + b"\x02\x00\x3c\x00\x01a")
         assert sock.recv(100)[3] == code
 

@@ -386,3 +386,18 @@ def test_a_device_page_says_why_a_declared_template_was_not_followed(pages: Page
     pages.hear("shed/t", 21.5)
     device = pages.runtime.devices.all()[0].id
     assert "because the declared template asks for other entities" in pages.get(f"/devices/{device}").text
+
+
+def test_a_sensor_whose_device_changed_the_unit_offers_the_new_one(pages: Pages) -> None:
+    for value, unit in ((68, "°F"), (21, "°C")):
+        row = {"device_id": "house", "sensor_type": "temperature", "value": value, "unit": unit}
+        pages.hear("glance/house", row)
+        offered = "It sends °C now, which is converted. Enter °C" in pages.get("/devices/house?sensor=temperature").text
+        assert offered == (unit == "°C")
+    page = pages.get("/devices/house?sensor=temperature").text
+    assert ">69.8</b><span>°F</span>" in page
+    pages.post("/devices/house", do="sensor", sensor="temperature", unit="°C")
+    page = pages.get("/devices/house?sensor=temperature").text
+    assert ">21</b><span>°C</span>" in page
+    assert "which is converted" not in page
+    assert 'id="s-unit" name="unit" type="text" value=""' in page

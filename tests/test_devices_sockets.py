@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import simple_websocket
-from simple_websocket import ConnectionClosed
+from simple_websocket import Server
 
 from glance.config import Settings
 from glance.mqtt.readings import Reading
 from glance.runtime import Runtime
 from glance.serve import Gate, listen
-from glance.web import following
+from glance.web import following, ingest_socket, waking, widget_socket
+from glance.web.api.samples import newest
 from glance.web.application import create_app
 from tests.serving import Client as RawClient
-from tests.waiting import until
+from tests.socket_client import Client, closed_with
+from tests.waiting import HELD_S, PATIENCE_S, until
 
 TOKEN = "a-token-for-tests-of-sockets"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
-
-
-class Client(simple_websocket.Client):
-    """A client that also hears what came together with the answer to its handshake: its base leaves that until more comes."""
-
-    def handshake(self) -> None:
-        super().handshake()
-        self._handle_events()
-        # also where that was a close: its own thread finds the end, and a reader then hears the reason
-        self.connected = True
 
 
 class House:
@@ -89,23 +81,26 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
+class Counting(list[str]):
+    """A list that notes how long it is after each addition."""
+
+    def __init__(self, lengths: list[int]) -> None:
+        super().__init__()
+        self._lengths = lengths
+
+    def append(self, item: str) -> None:
+        super().append(item)
+        self._lengths.append(len(self))
+
+
 def take(client: Client, count: int) -> list[dict[str, Any]]:
     """The next samples."""
     found = []
     for _ in range(count):
-        text = client.receive(timeout=30)
+        text = client.receive(timeout=PATIENCE_S)
         assert text is not None, f"only {len(found)} of {count} came"
         found.append(json.loads(text))
     return found
-
-
-def closed_with(client: Client) -> int:
-    """The code that the server closes with."""
-    with pytest.raises(ConnectionClosed) as ended:
-        while client.receive(timeout=5) is not None:
-            pass
-        raise AssertionError("the socket stayed open")
-    return int(ended.value.reason)
 
 
 # ws /ws/widgets/<id>
@@ -183,10 +178,49 @@ def test_a_sensor_that_now_counts_for_another_of_the_widget_comes_once(house: Ho
     client = house.open(f"/ws/widgets/{widget}?since=0")
     house.send(3, sensor="warmth")
     house.send(4)
-    assert [frame["value"] for frame in take(client, 4)] == [1, 2, 3, 4]
+    assert [(frame["value"], frame["series"]) for frame in take(client, 4)] == [
+        (value, "house/temperature") for value in (1, 2, 3, 4)
+    ]
     client.close()
     look = house.runtime.series.look(house.runtime.widgets.get(widget), "points", house.runtime.clock())
     assert len(look.data["series"]) == 1
+
+
+@pytest.mark.parametrize("names", [("temperature", "warmth"), ("warmth", "temperature")])
+def test_a_merge_does_not_take_the_series_from_the_frames(house: House, names: tuple[str, str]) -> None:
+    widget = house.widget(*names)
+    client = house.open(f"/ws/widgets/{widget}?since=0")
+    house.send(1)
+    house.send(2, sensor="warmth")
+    assert [frame["series"] for frame in take(client, 2)] == ["house/temperature", "house/warmth"]
+    house.runtime.devices.merge_sensors("house", "warmth", "house", "temperature")
+    house.send(3, sensor="warmth")
+    house.send(4)
+    frames = take(client, 2)
+    assert [(frame["series"], frame["value"]) for frame in frames] == [
+        ("house/temperature", 3),
+        ("house/temperature", 4),
+    ]
+    client.close()
+    listed = newest(house.runtime, house.runtime.widgets.get(widget))
+    assert {each["series"] for each in listed} == {"house/temperature"}
+    assert [each["value"] for each in listed] == [1, 2, 3, 4]
+    # parted again, each has its own
+    house.runtime.devices.separate_sensor(house.runtime.devices.merged_series("house", "warmth"))
+    listed = newest(house.runtime, house.runtime.widgets.get(widget))
+    assert {each["series"] for each in listed} == {"house/temperature", "house/warmth"}
+
+
+def test_frames_of_merged_sensors_are_in_the_unit_they_say(house: House) -> None:
+    widget = house.widget("temperature", "warmth")
+    house.send(20)
+    house.runtime.ingest.submit([Reading("house", "warmth", 68.0, "number", "°F", None, False)])
+    house.runtime.devices.merge_sensors("house", "warmth", "house", "temperature")
+    client = house.open(f"/ws/widgets/{widget}?since=0")
+    house.runtime.ingest.submit([Reading("house", "warmth", 69.8, "number", "°F", None, False)])
+    frames = take(client, 3)
+    assert [(frame["value"], frame["unit"]) for frame in frames] == [(20, "°C"), (20, "°C"), (21, "°C")]
+    client.close()
 
 
 def test_several_series_come_in_the_order_of_storing_with_their_names(house: House) -> None:
@@ -241,6 +275,20 @@ def test_a_reader_that_does_not_read_holds_nobody_up(house: House) -> None:
             house.send(*range(turn * 500, turn * 500 + 500))
         assert [frame["value"] for frame in take(client, 10_000)] == list(range(10_000))
         client.close()
+
+
+def test_what_a_follower_says_is_not_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(widget_socket, "LOOK_S", 600.0)
+    client = house.open(f"/ws/widgets/{house.widget()}")
+    until(lambda: house.followers() == 1)
+    ((follower,),) = [group._followers for group in house.following._groups.values()]
+    heard: list[int] = []
+    monkeypatch.setattr(follower._ws, "input_buffer", Counting(heard))
+    for _ in range(100):
+        client.send("x" * 1000)
+    until(lambda: len(heard) == 100)
+    assert max(heard) == 1
+    client.close()
 
 
 def test_the_socket_of_a_deleted_widget_ends(house: House) -> None:
@@ -300,9 +348,38 @@ def test_what_is_wrong_with_a_message_is_said_and_the_socket_stays(house: House)
     client.close()
 
 
+def test_a_sender_that_is_faster_than_its_readings_are_stored_waits(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, held, opened = threading.Event(), threading.Event(), []
+
+    def hold_back(ws: Server) -> Callable[[], None]:
+        opened.append(ws)
+        return waking.hold_back(ws)
+
+    def answer(*given: Any) -> dict[str, Any]:
+        begun.set()
+        assert held.wait(HELD_S)
+        return work(*given)
+
+    work = ingest_socket.answer
+    monkeypatch.setattr(ingest_socket, "hold_back", hold_back)
+    monkeypatch.setattr(ingest_socket, "answer", answer)
+    client = house.open("/ws/ingest")
+    count = 3 * waking.MOST_WAITING
+    for number in range(count):
+        client.send(json.dumps({"device_id": "probe", "sensor_type": "level", "value": number}))
+    assert begun.wait(PATIENCE_S)
+    until(lambda: len(opened[0].input_buffer) > waking.MOST_WAITING)
+    assert len(opened[0].input_buffer) == waking.MOST_WAITING + 1
+    held.set()
+    assert take(client, count) == [{"stored": 1, "ignored": 0}] * count
+    client.close()
+
+
 def test_a_stop_ends_the_socket_of_a_silent_sender(house: House) -> None:
     client = house.open("/ws/ingest")
     client.send("{}")
-    assert client.receive(timeout=5), "it is being served"
+    assert client.receive(timeout=PATIENCE_S), "it is being served"
     house.runtime.hub.close()
     assert closed_with(client) == 1012

@@ -30,6 +30,7 @@ from glance.web.door.hosts import Hosts
 from glance.web.door.limits import Attempts
 from glance.web.door.peer import client_key
 from tests.page_site import Site
+from tests.waiting import PATIENCE_S
 
 PASSWORD = "three-quiet-fans"
 LAN = {"REMOTE_ADDR": "192.168.1.20"}
@@ -1044,7 +1045,7 @@ def test_the_real_server_names_the_subprotocol_that_carried_the_token(tmp_path: 
     site.add("tally", "Number")
     site.start()
     try:
-        with socket.create_connection(("127.0.0.1", site.port), timeout=5) as line:
+        with socket.create_connection(("127.0.0.1", site.port), timeout=PATIENCE_S) as line:
             line.sendall(
                 b"GET /ws/dashboards/home HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

@@ -33,8 +33,24 @@ LAUGHS = 'a: &a ["x", "x", "x", "x", "x", "x", "x", "x"]\n' + "".join(
             "name: X\nsource: {kind: static}\nparams:\n  type: object\n  properties:\n    a: {type: integer, default: many}\n",
             "Line 6: params.properties.a.default must be a whole number",
         ),
+        ('name: "half \\uD83D"\nsource: {kind: static}\n', "Line 1: name holds half of a character"),
+        ('name: X\nsource: {kind: static}\ndescription: "\\uDE00"\n', "Line 3: description holds half of a character"),
+        ('name: X\nsource:\n  kind: static\n  data: {"\\uD83D": 1}\n', "source.data holds half of a character"),
     ],
-    ids=["date", "number", "tag", "nan", "very deep", "deep", "aliases", "frames", "default"],
+    ids=[
+        "date",
+        "number",
+        "tag",
+        "nan",
+        "very deep",
+        "deep",
+        "aliases",
+        "frames",
+        "default",
+        "half",
+        "half later",
+        "half key",
+    ],
 )
 def test_a_manifest_that_no_reader_survives_is_listed_as_broken(tmp_path: Path, manifest: str, reason: str) -> None:
     write_widget(tmp_path / "widgets", "strange", manifest)
@@ -45,14 +61,25 @@ def test_a_manifest_that_no_reader_survives_is_listed_as_broken(tmp_path: Path, 
     assert reason in found[0].reason
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"value": NaN}'], ids=["deep", "nan"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"value": NaN}', '{"value": "\\ud83d"}'], ids=["deep", "nan", "half"])
 def test_an_example_that_is_no_json_is_named(tmp_path: Path, text: str) -> None:
     write_widget(tmp_path / "widgets", "strange", GOOD, example__json=text)
     core = Core(tmp_path)
     found = core.definitions.broken()
     core.close()
     assert [broken.slug for broken in found] == ["strange"]
-    assert found[0].reason.startswith("example.json is")
+    assert found[0].reason.startswith(("example.json is", "example.json holds half of a character"))
+
+
+def test_a_folder_whose_name_is_no_text_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_widget(tmp_path / "widgets", "good", GOOD, card__html="<p>x</p>")
+    (tmp_path / "widgets" / os.fsdecode(b"bad-\xff")).mkdir()
+    (tmp_path / "widgets" / os.fsdecode(b"bad-\xff") / "widget.yaml").write_text(GOOD, encoding="utf-8")
+    core = Core(tmp_path)
+    found = [one.slug for one in (*core.definitions.all(), *core.definitions.broken())]
+    core.close()
+    assert found == ["good", "probe"]
+    assert "bad-\\udcff" in caplog.text
 
 
 def test_a_card_whose_manifest_is_missing_is_listed(tmp_path: Path) -> None:

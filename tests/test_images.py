@@ -17,7 +17,7 @@ from glance.images import Images, kind_of
 from glance.outbound import Outbound
 from glance.web.images import bp
 from tests.upstream import Reply, Upstream
-from tests.waiting import until
+from tests.waiting import HELD_S, PATIENCE_S, until
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
@@ -186,7 +186,7 @@ def test_many_callers_share_one_fetch(images: Images, up: Upstream) -> None:
     release = threading.Event()
 
     def handler(request: object) -> Reply:
-        release.wait(5)
+        release.wait(HELD_S)
         return Reply(body=PNG)
 
     up.handle("/held.png", handler)
@@ -198,7 +198,7 @@ def test_many_callers_share_one_fetch(images: Images, up: Upstream) -> None:
     until(lambda: up.count("/held.png"))
     release.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE_S)
     assert bodies == [PNG] * 8
     assert up.count("/held.png") == 1
 

@@ -16,7 +16,7 @@ from glance.web.door.rates import RATES, Rates
 from tests.api_site import Site, problem
 from tests.serving import Client as RawClient
 from tests.test_devices_sockets import TOKEN, House
-from tests.waiting import until
+from tests.waiting import PATIENCE_S
 
 
 def test_a_bucket_gives_its_burst_and_then_what_comes_back() -> None:
@@ -135,7 +135,7 @@ def test_a_socket_of_readings_says_so_and_stays_open(small: None, tmp_path: Path
         told = []
         for n in range(4):
             client.send(json.dumps({"device_id": "greenhouse", "sensor_type": "t", "value": n}))
-            told.append(until(lambda: client.receive(timeout=5)))
+            told.append(client.receive(timeout=PATIENCE_S) or "")
         assert '"stored":1' in told[0]
         assert '"status":429' in told[3]
         client.close()

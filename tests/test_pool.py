@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from glance.pool import SLOW_LANE_LIMIT, Job, Pool
-from tests.waiting import until
+from tests.waiting import HELD_S, until
 
 
 class Work:
@@ -26,7 +26,7 @@ class Work:
         return Job(lambda: self.done.append(name), lambda: self.overran.append(name), 60.0, lane, urgent)
 
     def _hang(self, name: str) -> None:
-        self.go.wait(10)
+        self.go.wait(HELD_S)
         self.done.append(name)
 
 
@@ -85,7 +85,7 @@ def test_work_that_overran_makes_room_in_its_lane_at_once(pool: Pool, work: Work
     pool.submit(work.quick("other", "alive"))
     until(lambda: work.done == ["other"])
     pool.reap()
-    until(lambda: "next" in work.done, timeout_s=2)
+    until(lambda: "next" in work.done)
     assert sorted(work.overran) == ["dead 0", "dead 1"]
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from simple_websocket import Client, ConnectionClosed
+from simple_websocket import ConnectionClosed
 
 from glance.images import Picture
 from glance.model import Widget
-from glance.web import public
+from glance.web import public, sockets, waking
 from glance.web.public_markup import outside, shown_to_guests
 from tests.api_site import Site as ApiSite
 from tests.api_site import fields, problem
 from tests.page_site import Site
-from tests.test_devices_sockets import closed_with
-from tests.waiting import until
+from tests.socket_client import Client, closed_with
+from tests.waiting import PATIENCE_S, until
 
 PASSWORD = "a long enough one"
 SECRET = "tk-9f8e7d6c5b"
@@ -104,10 +105,10 @@ def heard(client: Client) -> str:
     """The next message with cards."""
 
     def next_one() -> str | None:
-        text = client.receive(timeout=5)
+        text = client.receive(timeout=PATIENCE_S)
         return str(text) if text is not None and not str(text).startswith('{"beat"') else None
 
-    return until(next_one) or ""
+    return until(next_one, PATIENCE_S) or ""
 
 
 # The page
@@ -323,6 +324,27 @@ def test_pictures_have_names_of_the_day_and_come_by_them(
         assert guest.get(f"/p/guests/image/{again}").data == b"GIF89a"
 
 
+@pytest.mark.parametrize("gone", ["removed", "moved", "changed"])
+def test_a_picture_goes_with_its_card(site: Shared, chatty: Widget, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    monkeypatch.setattr(site.runtime.images, "get", lambda key: Picture(b"GIF89a", "image/gif", key[:8]))
+    guest = site.guest()
+    name = re.findall(r"/p/guests/image/(\w+)", guest.get("/p/guests").text)[0]
+    assert guest.get(f"/p/guests/image/{name}").status_code == 200
+    if gone == "removed":
+        site.runtime.placing.remove(chatty.id)
+        site.tallies(1)
+    elif gone == "moved":
+        site.tallies(1, dashboard="other")
+        site.share("elsewhere")
+        site.share(slug="other")
+    else:
+        for number in range(2):
+            site.runtime.placing.change(chatty.id, {"params": {"camera": f"http://cam.lan/{number}.png"}})
+            guest.get("/p/guests")
+    assert guest.get("/p/guests").status_code == 200
+    assert guest.get(f"/p/guests/image/{name}").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -411,10 +433,42 @@ def test_guests_leave_sockets_for_others(site: Shared, tally: Widget, monkeypatc
     assert closed_with(site.socket(have=None)) == 1013
     for client in opened:
         client.close()
-    until(lambda: site.runtime.hub.open_pages() <= 1)
+    until(lambda: site.app.extensions["glance.guests"]._open.total() <= 1)
     again = site.socket()
     assert heard(again)
     again.close()
+
+
+def test_a_guest_that_says_long_things_is_cut_off_and_gives_its_place_back(site: Shared, tally: Widget) -> None:
+    client = site.socket()
+    assert heard(client)
+    client.send("x" * (waking.LONGEST_WORD + 1))
+    assert closed_with(client) == 1009
+    until(lambda: site.app.extensions["glance.guests"]._open.total() == 0)
+
+
+def test_what_a_guest_says_while_nobody_listens_does_not_fill_the_memory(
+    site: Shared, tally: Widget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy: list[sockets.Talk] = []
+    free = threading.Event()
+
+    def gather(talk: sockets.Talk, taken: set[str]) -> set[str]:
+        busy.append(talk)
+        free.wait(60)
+        return taken
+
+    monkeypatch.setattr(sockets.Talk, "_gather", gather)
+    client = site.socket()
+    assert heard(client)
+    site.push(tally, 42)
+    (talk,) = until(lambda: busy)
+    for _ in range(3 * waking.MOST_UNHEARD):
+        client.send("+")
+    until(lambda: not talk._ws.connected)
+    assert len(talk._ws.input_buffer) == waking.MOST_UNHEARD + 1
+    free.set()
+    until(lambda: site.app.extensions["glance.guests"]._open.total() == 0)
 
 
 def take_back(site: Shared) -> None:
@@ -456,12 +510,37 @@ def test_taking_it_back_closes_open_pages_at_once(site: Shared, tally: Widget, e
     assert closed_with(again) in (4403, 4404)
 
 
-def test_a_page_that_said_nothing_yet_gets_nothing_after_it_was_taken_back(site: Shared, tally: Widget) -> None:
+def test_a_page_is_closed_that_gathers_a_change_while_it_is_taken_back(
+    site: Shared, tally: Widget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "BEAT_S", 600.0)
+    client = site.socket()
+    assert heard(client)
+    gather, began = sockets.Talk._gather, iter([True])
+
+    def taken_back_meanwhile(talk: sockets.Talk, taken: set[str]) -> set[str]:
+        if next(began, False):
+            site.runtime.dashboards.update("home", {"is_public": False})
+            site.runtime.hub.mark_page("home")
+        return gather(talk, taken)
+
+    monkeypatch.setattr(sockets.Talk, "_gather", taken_back_meanwhile)
+    site.push(tally, 42)
+    with pytest.raises(ConnectionClosed) as ended:
+        while (said := client.receive(timeout=PATIENCE_S)) is not None:
+            assert "<article" not in said, "a card was sent after it was taken back"
+    assert ended.value.reason == 4403
+
+
+def test_a_page_that_said_nothing_yet_is_closed_at_once_and_gets_nothing_after_it_was_taken_back(
+    site: Shared, tally: Widget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "HELLO_S", 600.0)
     client = site.socket(have=None)
     until(lambda: site.app.extensions["glance.guests"]._open.total() == 1)
     take_back(site)
     with pytest.raises(ConnectionClosed) as ended:
-        while (said := client.receive(timeout=10)) is not None:
+        while (said := client.receive(timeout=PATIENCE_S)) is not None:
             assert "<article" not in said, "a card was sent after it was taken back"
     assert ended.value.reason in (4403, 4404)
 

@@ -13,7 +13,7 @@ import pytest
 from glance.errors import FetchError, Invalid, Unavailable
 from glance.refresh import keeper
 from tests.parts import Core, write_widget
-from tests.waiting import until
+from tests.waiting import HELD_S, until
 
 
 @pytest.fixture
@@ -407,7 +407,7 @@ def test_one_dead_host_does_not_starve_the_others(core: Core) -> None:
     )
     core.definitions.rescan()
     release = threading.Event()
-    core.probe.answer = lambda source, _io: release.wait(10) if source.get("lane") == "dead" else {"alive": True}
+    core.probe.answer = lambda source, _io: release.wait(HELD_S) if source.get("lane") == "dead" else {"alive": True}
     for number in range(70):
         core.add(title=f"Dead {number}", custom_widget="dead", params={"n": number})
     alive = core.add(title="Alive")

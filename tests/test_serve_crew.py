@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from glance.serve.crew import FUSE_S, MANY, SHORT_FUSE_S, Crew, fuse_s
-from tests.waiting import until
+from tests.waiting import HELD_S, PATIENCE_S, until
 
 
 class Events:
@@ -40,7 +40,7 @@ def events() -> Iterator[Events]:
     events.crew.stop()
     for _ in range(10):
         events.waiting.put(None)
-    events.crew.join(time.monotonic() + 5)
+    events.crew.join(time.monotonic() + PATIENCE_S)
 
 
 def test_quick_answers_are_given_by_one_thread(events: Events) -> None:
@@ -48,15 +48,15 @@ def test_quick_answers_are_given_by_one_thread(events: Events) -> None:
     for _ in range(20):
         events.waiting.put(lambda: None)
     events.waiting.put(done.set)
-    assert done.wait(5)
+    assert done.wait(PATIENCE_S)
     assert len(set(events.leaders)) <= 2
 
 
 def test_another_thread_leads_while_one_is_held_up(events: Events) -> None:
     release, done = threading.Event(), threading.Event()
-    events.waiting.put(lambda: release.wait(5))
+    events.waiting.put(lambda: release.wait(HELD_S))
     events.waiting.put(done.set)
-    assert done.wait(2)
+    assert done.wait(PATIENCE_S)
     assert events.crew.working == 1
     release.set()
     until(lambda: events.crew.working == 0)
@@ -66,13 +66,13 @@ def test_another_thread_leads_while_one_is_held_up(events: Events) -> None:
 def test_there_are_never_more_threads_than_allowed(events: Events) -> None:
     release, done = threading.Event(), threading.Event()
     for _ in range(4):
-        events.waiting.put(lambda: release.wait(5))
+        events.waiting.put(lambda: release.wait(HELD_S))
     events.waiting.put(done.set)
     until(lambda: events.crew.working == 4)
     assert len(events.crew) == 4
     assert not done.is_set()
     release.set()
-    assert done.wait(5)
+    assert done.wait(PATIENCE_S)
 
 
 def test_a_step_that_fails_is_logged_and_costs_no_thread(events: Events, caplog: pytest.LogCaptureFixture) -> None:
@@ -83,16 +83,16 @@ def test_a_step_that_fails_is_logged_and_costs_no_thread(events: Events, caplog:
     with caplog.at_level(logging.ERROR, logger="glance.serve.crew"):
         events.waiting.put(fail)
         events.waiting.put(done.set)
-        assert done.wait(5)
+        assert done.wait(PATIENCE_S)
     assert [record.getMessage() for record in caplog.records] == ["a step of the gate failed"]
     assert len(events.crew) == 2
 
 
 def test_the_clock_ticks_while_nothing_and_while_something_happens(events: Events) -> None:
-    assert events.ticks.acquire(timeout=3)
+    assert events.ticks.acquire(timeout=PATIENCE_S)
     release = threading.Event()
-    events.waiting.put(lambda: release.wait(5))
-    assert events.ticks.acquire(timeout=3)
+    events.waiting.put(lambda: release.wait(HELD_S))
+    assert events.ticks.acquire(timeout=PATIENCE_S)
     release.set()
 
 

@@ -17,7 +17,7 @@ from glance.serve import Gate, Limits, listen
 from glance.serve.listener import raise_file_limit
 from glance.web.application import create_app
 from tests.serving import Client, Tiny, make_tiny, serving
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, at_most, until
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_pages_load_beside_2000_silent_and_500_half_sent_connections(gate: Gate)
                 client.send("GET / HTTP/1.1\r\nHost: x\r\nX-Half: ")
         took = answer_times_ms(gate, 100)
         assert gate.counts()["threads"] <= 4
-    assert took[98] <= 100
+    assert took[98] <= at_most(100)
 
 
 def test_a_half_sent_request_ends_with_408_in_time(tiny: Tiny) -> None:
@@ -69,7 +69,7 @@ def test_a_drip_of_bytes_does_not_prolong_the_time_for_a_head(tiny: Tiny) -> Non
         client.sock.settimeout(0.1)
         client.send("GET / HTTP/1.1\r\n")
         answer = b""
-        while not answer and time.monotonic() - began < 5:
+        while not answer and time.monotonic() - began < PATIENCE_S:
             client.send("X-A: a\r\n")
             try:
                 answer = client.sock.recv(100)
@@ -89,7 +89,7 @@ def test_a_small_body_that_never_comes_holds_no_thread(tiny: Tiny) -> None:
         slow = [stack.enter_context(Client(gate)) for _ in range(20)]
         for client in slow:
             client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
-        assert answer_times_ms(gate, 5)[-1] < 1000
+        assert answer_times_ms(gate, 5)[-1] < at_most(1000)
         assert slow[0].response()[0] == 408
 
 
@@ -142,7 +142,7 @@ def test_a_client_that_does_not_read_holds_no_thread(tiny: Tiny) -> None:
             client = stack.enter_context(Client(gate))
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.send("GET /long?pieces=12 HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert answer_times_ms(gate, 5)[-1] < 1000
+        assert answer_times_ms(gate, 5)[-1] < at_most(1000)
 
 
 def test_a_slow_reader_gets_the_whole_answer(gate: Gate) -> None:
@@ -160,7 +160,7 @@ def test_a_client_that_does_not_close_delays_nobody(gate: Gate) -> None:
         for _ in range(50):
             client = stack.enter_context(Client(gate))
             assert client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").response()[0] == 200
-        assert answer_times_ms(gate, 20)[-1] < 500
+        assert answer_times_ms(gate, 20)[-1] < at_most(500)
 
 
 def test_requests_that_wait_let_others_through(gate: Gate, tiny: Tiny) -> None:
@@ -169,8 +169,8 @@ def test_requests_that_wait_let_others_through(gate: Gate, tiny: Tiny) -> None:
         for client in waiting:
             client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
         for _ in waiting:
-            assert tiny.held.acquire(timeout=5)
-        assert answer_times_ms(gate, 20)[-1] < 500
+            assert tiny.held.acquire(timeout=PATIENCE_S)
+        assert answer_times_ms(gate, 20)[-1] < at_most(500)
         tiny.release.set()
         assert {client.response()[2] for client in waiting} == {b"held"}
 
@@ -181,7 +181,7 @@ def test_a_request_beyond_all_threads_waits_and_is_answered(tiny: Tiny) -> None:
         for client in waiting:
             client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
         for _ in waiting:
-            assert tiny.held.acquire(timeout=5)
+            assert tiny.held.acquire(timeout=PATIENCE_S)
         late = stack.enter_context(Client(gate)).send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         tiny.release.set()
         assert late.response()[2] == b"hello"
@@ -194,7 +194,7 @@ def test_threads_that_are_not_needed_end(tiny: Tiny) -> None:
         for client in waiting:
             client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
         for _ in waiting:
-            assert tiny.held.acquire(timeout=5)
+            assert tiny.held.acquire(timeout=PATIENCE_S)
         assert gate.counts()["threads"] >= 8
         tiny.release.set()
         until(lambda: gate.counts()["threads"] == 2)
@@ -239,7 +239,7 @@ def test_many_clients_at_once_all_get_their_own_answers(gate: Gate) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(2 * PATIENCE_S)
     assert faults == []
     until(lambda: gate.counts()["connections"] == 0)
 
@@ -257,7 +257,7 @@ def test_stopping_twice_is_allowed_and_ends_every_connection(tiny: Tiny) -> None
 def test_a_running_request_is_finished_before_the_end(tiny: Tiny) -> None:
     with serving(tiny) as gate, Client(gate) as client:
         client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert tiny.held.acquire(timeout=5)
+        assert tiny.held.acquire(timeout=PATIENCE_S)
         threading.Timer(0.1, tiny.release.set).start()
         gate.close_door(2.0)
         status, headers, body = client.response()

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simple_websocket import Client, ConnectionClosed
 
 from glance.live import Hub
+from glance.web import sockets
 from tests.page_site import Site
-from tests.waiting import until
+from tests.socket_client import Client, closed_with
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -33,12 +34,19 @@ ORIGIN = "http://127.0.0.1"
 class Page:
     """One open page: says what it has, and remembers what it was told."""
 
-    def __init__(self, site: Site, have: dict[str, str] | None = None, page: str = "", slug: str = "home") -> None:
+    def __init__(
+        self,
+        site: Site,
+        have: dict[str, str] | None = None,
+        page: str = "",
+        slug: str = "home",
+        says_shown: bool = False,
+    ) -> None:
         address = f"{site.address.replace('http', 'ws')}/ws/dashboards/{slug}"
         self.client = Client(address, headers={"Origin": ORIGIN})
-        self.client.send(json.dumps({"page": page, "have": have or {}}))
+        self.client.send(json.dumps({"page": page, "have": have or {}, "says_shown": says_shown}))
 
-    def hear(self, timeout_s: float = 5.0) -> Any:
+    def hear(self, timeout_s: float = PATIENCE_S) -> Any:
         """The next message that is not a mere sign of life: JSON as a dict, cards as text."""
         return until(lambda: self._next(timeout_s), timeout_s)
 
@@ -50,9 +58,7 @@ class Page:
 
     def closed_with(self) -> int:
         """The code by which the server ends it."""
-        with pytest.raises(ConnectionClosed) as ended:
-            until(lambda: self.client.receive(timeout=1) == "never", timeout_s=8)
-        return int(ended.value.reason)
+        return closed_with(self.client)
 
 
 @pytest.fixture
@@ -137,7 +143,7 @@ def test_an_open_page_keeps_its_widgets_fresh_and_leaving_ends_that(site: Site, 
     page.hear()
     assert site.runtime.hub.watched() == {widget.id}
     page.client.close()
-    until(lambda: not site.runtime.hub.watched(), timeout_s=2)
+    until(lambda: not site.runtime.hub.watched())
     assert site.runtime.hub.open_pages() == 0
 
 
@@ -164,7 +170,7 @@ def test_a_first_message_that_cannot_be_read_counts_as_having_nothing(site: Site
 
 def test_a_foreign_page_gets_no_socket(site: Site) -> None:
     site.tallies(1)
-    asking = http.client.HTTPConnection("127.0.0.1", site.port, timeout=5)
+    asking = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_S)
     handshake = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -192,6 +198,47 @@ def test_a_stir_while_a_page_is_busy_wakes_it_when_it_waits_next() -> None:
     waits.join(0.05)
     assert waits.is_alive(), "one stir wakes once"
     box.close()
+
+
+def test_a_page_that_left_while_it_was_looked_up_watches_nothing() -> None:
+    hub = Hub()
+    stays, left = hub.subscribe(), hub.subscribe()
+    stays.watch({"one"})
+    left.close()
+    left.watch({"one", "two"})
+    left.listen({1})
+    left.await_newcomers()
+    assert hub.watched() == {"one"}
+    assert (hub.open_pages(), hub._listeners, hub._awaiting) == (1, {}, set())
+    left.close()
+    assert hub.watched() == {"one"}, "the other page still shows it"
+    stays.close()
+    assert hub.watched() == set()
+
+
+def test_a_page_that_has_shown_all_just_before_the_server_waits_is_sent_the_next_at_once(
+    site: Site, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "BEAT_S", 600.0)
+    monkeypatch.setattr(sockets, "SHOWN_WITHIN_S", 600.0)
+    widget = site.tallies(1)[0]
+    page = connect(says_shown=True)
+    page.hear()
+    wait_s = sockets.Talk._wait_s
+
+    def shown_right_then(talk: sockets.Talk, later: set[str]) -> float:
+        found = wait_s(talk, later)
+        if talk._must_show():
+            for _ in range(sockets.UNDER_WAY):
+                page.client.send("+")
+            until(lambda: len(talk._ws.input_buffer) == sockets.UNDER_WAY)
+        return found
+
+    monkeypatch.setattr(sockets.Talk, "_wait_s", shown_right_then)
+    site.push(widget, 1)
+    assert "<b data-live>1</b>" in page.hear()
+    site.push(widget, 2)
+    assert "<b data-live>2</b>" in page.hear()
 
 
 def test_signing_out_elsewhere_ends_an_open_socket_with_a_code_of_its_own(tmp_path: Path) -> None:

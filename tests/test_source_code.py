@@ -321,7 +321,8 @@ def test_a_syntax_error_that_was_saved_while_code_was_off_comes_out_when_it_runs
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_a_failed_fetch_with_a_sentence(site: Site, code: str, sentence: str) -> None:
-    assert refused(site, code) == sentence
+    # Python 3.13 also names the value that is out of range.
+    assert refused(site, code).replace("compliant: nan.", "compliant.") == sentence
 
 
 def test_code_that_never_returns_is_a_timeout(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

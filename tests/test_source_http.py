@@ -14,19 +14,19 @@ from glance.errors import FetchError
 from glance.outbound import Outbound
 from glance.sources import SourceIO, http
 from tests.upstream import Upstream, self_signed
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
-def io(outbound: Outbound, timeout_s: float = 5.0) -> SourceIO:
+def io(outbound: Outbound, timeout_s: float = PATIENCE_S) -> SourceIO:
     deadline = time.monotonic() + timeout_s
     return SourceIO(outbound.client(deadline), {}, deadline, time.time)
 
 
-def fetch(outbound: Outbound, source: Mapping[str, Any], timeout_s: float = 5.0) -> Any:
+def fetch(outbound: Outbound, source: Mapping[str, Any], timeout_s: float = PATIENCE_S) -> Any:
     return http.fetch(source, io(outbound, timeout_s))
 
 
-def refusal(outbound: Outbound, source: Mapping[str, Any], timeout_s: float = 5.0) -> FetchError:
+def refusal(outbound: Outbound, source: Mapping[str, Any], timeout_s: float = PATIENCE_S) -> FetchError:
     with pytest.raises(FetchError) as caught:
         fetch(outbound, source, timeout_s)
     return caught.value
@@ -127,7 +127,7 @@ def test_several_requests_run_side_by_side_and_share_what_is_around_them(up: Ups
     thread.start()
     until(lambda: up.inflight == 2)
     release.set()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert results == [{"a": {"n": 1}, "b": "<r/>", "c": []}]
     assert up.last("/a").headers["authorization"] == "Bearer abc"
     assert "authorization" not in up.last("/c").headers

@@ -18,6 +18,7 @@ from glance.outbound import Outbound, reach
 from glance.sources import SourceIO, deadline_s, monitor
 from tests.source_io import NOW, source_io
 from tests.upstream import Reply, Upstream, refused_port
+from tests.waiting import PATIENCE_S
 
 DAY_S = 86_400.0
 
@@ -293,8 +294,8 @@ def test_an_echo_is_known_by_its_number_and_payload() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert 0 < reach.echo_ms(probe, "h", host.getsockname(), 2.0) < 2000
-        thread.join(2)
+        assert 0 < reach.echo_ms(probe, "h", host.getsockname(), PATIENCE_S) < 1000 * PATIENCE_S
+        thread.join(PATIENCE_S)
 
 
 def test_an_echo_without_a_reply_ends_in_time() -> None:

@@ -18,7 +18,7 @@ from glance.model import CacheEntry
 from glance.store import migrations
 from glance.store.db import Database
 from tests.parts import Core
-from tests.waiting import until
+from tests.waiting import HELD_S, PATIENCE_S, until
 
 
 @pytest.fixture
@@ -160,14 +160,14 @@ def test_readers_do_not_wait_for_the_writer(core: Core) -> None:
         with core.db.write():
             core.dashboards.create("Other")
             entered.set()
-            leave.wait(5)
+            leave.wait(HELD_S)
 
     thread = threading.Thread(target=write)
     thread.start()
-    entered.wait(5)
+    assert entered.wait(PATIENCE_S)
     assert [d.slug for d in core.dashboards.all()] == ["home"]
     leave.set()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert len(core.dashboards.all()) == 2
 
 
@@ -195,7 +195,7 @@ def test_kill_9_during_writes_leaves_a_sound_file_with_every_acknowledged_write(
                 break
         child.send_signal(signal.SIGKILL)
         acknowledged = max([acknowledged, *(int(line) + 1 for line in child.stdout if line.strip().isdigit())])
-        child.wait(5)
+        child.wait(PATIENCE_S)
         child.stdout.close()
         assert len(_boards(tmp_path)) - before >= acknowledged
 

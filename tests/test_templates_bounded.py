@@ -16,6 +16,7 @@ from glance.cards import CardError, CardRenderer
 from glance.errors import Invalid
 from glance.model import Place, Widget
 from tests.api_site import Site
+from tests.waiting import at_most
 
 LOOP = "{% for i in range(1000) %}{% for j in range(90) %}BODY{% endfor %}{% endfor %}"
 NEST = "{% set ns = namespace(a=[1], b=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% set ns.b = [ns.b, ns.b] %}{% endfor %}"
@@ -109,7 +110,7 @@ def test_a_template_that_wants_too_much_is_stopped(
     began = time.thread_time()
     with pytest.raises(CardError) as caught:
         draw(renderer, HEAVY[name])
-    assert time.thread_time() - began < 1.2, "one operation may run on after the limit"
+    assert time.thread_time() - began < at_most(1.2), "one operation may run on after the limit"
     assert caught.value.sentence[-1] in ".!"
     assert "Traceback" not in caught.value.sentence
 
@@ -196,7 +197,7 @@ def test_expressions_of_manifests_are_bounded_too(expression: str) -> None:
     began = time.thread_time()
     with pytest.raises(Invalid):
         expressions.render(expression, {"params": {"x": "x" * 60_000}})
-    assert time.thread_time() - began < 1
+    assert time.thread_time() - began < at_most(1)
 
 
 def test_a_picture_is_shown_from_the_hosts_that_were_agreed_to(tmp_path: Path) -> None:

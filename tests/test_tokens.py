@@ -15,9 +15,11 @@ from glance.errors import Conflict, Invalid, NotFound
 from glance.store import tokens as stored
 from glance.store.db import Database
 from glance.store.tokens import REREAD_S, TOUCH_EVERY_S, Tokens
+from glance.web import following, sockets, widget_socket
 from tests.api_site import Clock, Site, fields, problem
-from tests.socket_client import PATIENCE_S, Client, closed_with
+from tests.socket_client import Client, closed_with
 from tests.test_devices_sockets import House
+from tests.waiting import PATIENCE_S, until
 
 DAY_S = 86_400
 
@@ -356,7 +358,11 @@ def bearer(value: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {value}"}
 
 
-def test_revoking_a_token_closes_its_sockets_with_4403(house: House) -> None:
+def test_revoking_a_token_closes_its_sockets_with_4403_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOOK_S", 600.0)
+    monkeypatch.setattr(widget_socket, "LOOK_S", 600.0)
+    monkeypatch.setattr(widget_socket, "ASK_S", 600.0)
+    monkeypatch.setattr(sockets, "BEAT_S", 600.0)
     widget = house.widget()
     token, value = house.runtime.tokens.make("Reader", ["read", "ingest:house"])
     opened = [
@@ -366,6 +372,7 @@ def test_revoking_a_token_closes_its_sockets_with_4403(house: House) -> None:
     ]
     other = house.open("/ws/ingest")
     opened[1].send("{}")
+    until(lambda: house.followers() == 1)
     house.runtime.tokens.revoke(token.id)
     house.runtime.hub.stir()
     assert [closed_with(client) for client in opened] == [4403, 4403, 4403]

@@ -28,6 +28,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.waiting import PATIENCE_S
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -103,7 +105,7 @@ class Upstream:
         self._server.shutdown()
         self._server.server_close()
         self._server.cut()
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
 
     def cut_connections(self) -> None:
         """Close every open connection, as a restart of the upstream does; go on serving."""

@@ -11,6 +11,7 @@ from glance.runtime import Runtime
 from glance.web import (
     api,
     assets,
+    broker,
     code,
     credentials,
     derived,
@@ -53,6 +54,7 @@ def create_app(runtime: Runtime) -> Flask:
         settings.blueprint,
         security.blueprint,
         credentials.blueprint,
+        broker.blueprint,
         code.blueprint,
         images.bp,
         ranges.blueprint,

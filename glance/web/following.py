@@ -33,13 +33,17 @@ REFUSED, RESTARTING, GONE = 1008, 1012, 4404
 
 
 class Follower:
-    """One socket and the id of the last sample that it was sent, or need not get. `wake` it to make it look for itself."""
+    """One socket and the id of the last sample that it was sent, or need not get. `wake` it to make it look for itself.
+
+    `must_ask` says that its right to stay may have ended.
+    """
 
     def __init__(self, ws: Server, last: int) -> None:
         self._ws = ws
         self._lock = threading.Lock()
         self.last = last
         self.wake = threading.Event()
+        self.must_ask = False
 
     def offer(self, last: int, upto: int, data: bytes) -> None:
         """Take what follows `last`, up to and with `upto`, if that needs no waiting; else wake the own thread. Never waits."""
@@ -168,6 +172,8 @@ class Group:
             if taken is None:
                 self.end = RESTARTING, "Glance is stopping."
                 return
+            if not taken:
+                self._have_them_ask()
             upto = self.complete_id()
             if upto <= last:
                 continue
@@ -177,6 +183,14 @@ class Group:
             for follower in followers:
                 follower.offer(last, upto, data)
             last = upto
+
+    def _have_them_ask(self) -> None:
+        """It was stirred: each follower asks whether it may stay."""
+        with self._lock:
+            followers = list(self._followers)
+        for follower in followers:
+            follower.must_ask = True
+            follower.wake.set()
 
     def _resolve(self) -> bool:
         """Look up which series the widget follows, if widgets or devices changed since; True where it was looked up."""

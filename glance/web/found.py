@@ -21,6 +21,7 @@ from glance.runtime import Runtime
 from glance.series.words import BATTERY, SIGNAL, class_of
 from glance.store.devices import Device, Sensor
 from glance.web import runtime, tracking
+from glance.web.broker import way
 from glance.web.devices import parts, states
 from glance.web.devices.looks import NO_SIGN, is_battery, is_signal, sign, words
 from glance.web.devices.visualize import kinds
@@ -119,11 +120,17 @@ def found_devices(rt: Runtime, now: float) -> Found | None:
 
 
 def card(slug: str) -> Response:
-    """GET /dashboards/<slug>/found/devices: the card anew, to take the place of the one on the page; nothing where there is none."""
+    """GET /dashboards/<slug>/found/devices: the card anew, and the way to the broker, to take their places on the page; nothing where there is none."""
     rt = runtime()
     dashboard = rt.dashboards.get(slug)
     found = found_devices(rt, rt.clock())
-    drawn = [("w-devices", "", partial(parts.macro, "_found.html", "card", found, dashboard))] if found else []
+    if found is None:
+        return parts.answer([], {})
+    told = way(states.broker(rt), found.trouble is not None)
+    drawn = [
+        ("w-devices", "", partial(parts.macro, "_found.html", "card", found, dashboard)),
+        ("way-broker", "", partial(parts.macro, "_found.html", "way", told)),
+    ]
     return parts.answer(drawn, {})
 
 

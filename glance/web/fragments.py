@@ -25,16 +25,17 @@ from glance.errors import GlanceError
 from glance.model import Tail, View, Widget
 from glance.runtime import Runtime
 from glance.web import door, notes
+from glance.web.legend import Figure, filled, held_open
+from glance.web.ranges import RANGES, has_range, saved_range
 
 blueprint = Blueprint("fragments", __name__)
 
 KEPT = 600
-RANGES = ("1h", "24h", "7d", "30d")
 OOB = b' hx-swap-oob="outerMorph"'
 # Unguessable, so that no text of a widget can be mistaken for one of them.
 _SEED = secrets.token_hex(8)
 AGE, ARC, OUT, AT = (f"[{_SEED}{name}]" for name in ("age", "arc", "oob", "at"))
-MARKS = re.compile(f"\\[{_SEED}(age|arc|oob|at)\\]".encode())
+MARKS = re.compile(f"\\[{_SEED}(age|arc|oob|at|[vm]\\d+)\\]".encode())
 _FORM_ORIGIN = re.compile(r"<form\b[^>]*\saction=\"(https?://[^/\"?#\s]+)")
 
 
@@ -43,7 +44,7 @@ class Rendered:
     """A drawn card: its version, what is drawn between the changing parts, and what those parts are made of.
 
     `tail` are a chart's newest points, which travel by themselves while the version stays. `forms` are the origins that forms in it go to (a page must allow them).
-    `made_by` changes with the widget and its definition, not with its data.
+    `made_by` changes with the widget and its definition, not with its data. `figures` are the values of a chart's legend as drawn.
     """
 
     widget_id: str
@@ -56,13 +57,14 @@ class Rendered:
     tail: Tail | None = None
     is_live: bool = False
     made_by: tuple[object, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
     def bare(self) -> bytes:
         """The card's HTML without what a page counts by itself: two of these differ only where the card does."""
         fill = {"age": b"~", "arc": b"", "oob": b"", "at": self._at()}
         found = [self.parts[0]]
         for slot, part in zip(self.slots, self.parts[1:], strict=True):
-            found += fill[slot], part
+            found += fill[slot] if slot in fill else filled(slot, self.figures, None), part
         return b"".join(found)
 
     def join(self, now: float, *, out_of_band: bool = False) -> bytes:
@@ -73,7 +75,7 @@ class Rendered:
             fill["arc"] = arc(now - self.at, self.every_s)
         found = [self.parts[0]]
         for slot, part in zip(self.slots, self.parts[1:], strict=True):
-            found.append(fill[slot])
+            found.append(fill[slot] if slot in fill else filled(slot, self.figures, self.tail))
             found.append(part)
         return b"".join(found)
 
@@ -162,6 +164,9 @@ class Fragments:
         busy = view.state in ("refreshing", "loading")
         state = "error" if view.state == "loading" and view.failure else view.state
         view = replace(view, state=state)
+        figures: tuple[Figure, ...] = ()
+        if body is not None and has_range(widget, definition):
+            body, figures = held_open(body, view.data, place)
         every_s = (
             view.expires_at - view.at if view.at is not None and view.expires_at is not None and view.ttl_s else 0.0
         )
@@ -180,8 +185,8 @@ class Fragments:
             live=view.state == "live",
             mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT), at=Markup(AT)),
             body=body,
-            ranges=RANGES if body is not None and _has_range(widget, definition) else (),
-            range=(widget.params.get("data_source") or {}).get("range", "24h"),
+            ranges=RANGES if body is not None and has_range(widget, definition) else (),
+            range=saved_range(widget),
             tag=notes.tag(view),
             note=notes.note(view, body is not None),
             blank=notes.blank(view, widget, definition) if body is None else None,
@@ -199,6 +204,7 @@ class Fragments:
             view.tail,
             view.state == "live",
             (widget.version, definition and definition.version),
+            figures,
         )
 
     def _body(self, widget: Widget, definition: Definition | None, view: View) -> tuple[Markup | None, str, View]:
@@ -220,15 +226,9 @@ class Fragments:
         return f"The custom widget {widget.custom_widget} is not there any more."
 
 
-def _has_range(widget: Widget, definition: Definition | None) -> bool:
-    """Whether the card is a chart of stored samples, which can show other ranges than the saved one."""
-    source = widget.params.get("data_source")
-    return (
-        definition is not None
-        and "chart" in definition.assets
-        and isinstance(source, Mapping)
-        and source.get("kind") == "series"
-    )
+def place(name: str) -> str:
+    """A place in the markup of a card that is filled each time."""
+    return f"[{_SEED}{name}]"
 
 
 def version_of(key: tuple[Any, ...]) -> str:

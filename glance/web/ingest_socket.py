@@ -17,6 +17,7 @@ from glance.web import door
 from glance.web.api.body import parse
 from glance.web.api.readings import store
 from glance.web.api.routing import encode
+from glance.web.waking import hold_back
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,11 @@ def ingest_socket(ws: Server) -> None:
     passed = door.check_socket()
     # only to hear that Glance is stopping
     mailbox = rt.hub.subscribe()
+    make_room = hold_back(ws)
     try:
         while True:
             text = ws.receive(timeout=LOOK_S)
+            make_room()
             if not door.still_holds(passed):
                 ws.close(REVOKED, door.why_over(passed))
                 return
@@ -48,6 +51,8 @@ def ingest_socket(ws: Server) -> None:
     except (ConnectionClosed, OSError):
         log.debug("A sender of readings left.")
     finally:
+        ws.event.on_set = None
+        make_room()
         mailbox.close()
 
 

@@ -6,6 +6,7 @@ no longer public is gone with the next request, and its sockets close at once.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections import Counter, OrderedDict
@@ -25,7 +26,9 @@ from glance.web.door.peer import client_key
 from glance.web.fragments import page_version
 from glance.web.layouts import Layouts, definitions_of, pack, page_assets, remember
 from glance.web.public_cards import GuestCards
+from glance.web.ranges import has_range, lines_of
 from glance.web.sockets import GONE, Talk
+from glance.web.waking import wake_by
 
 log = logging.getLogger(__name__)
 
@@ -149,16 +152,28 @@ def fragments(address: str) -> Response:
     return response
 
 
+@blueprint.get("/p/<address>/widgets/<widget_id>/points")
+def points(address: str, widget_id: str) -> Response:
+    """The lines of a chart of this dashboard over another range, as /widgets/<id>/points gives them to the owner; 404 for anything else."""
+    rt = _runtime()
+    _, widgets = _shown(address)
+    widget = next((one for one in widgets if one.id == widget_id), None)
+    if widget is None or not has_range(widget, rt.definitions.find(widget.custom_widget)):
+        raise NotFound("There is no such chart.")
+    lines = _cards(address).without_secrets(widget, lines_of(rt, widget))
+    return _answer(json.dumps(lines, ensure_ascii=False).encode(), "application/json")
+
+
 @blueprint.get("/p/<address>/image/<name>")
 def image(address: str, name: str) -> Response:
     """A picture that a card of this dashboard shows."""
     _, widgets = _shown(address)
     store = _cards(address)
-    key = store.picture(name)
+    key = store.picture(name, widgets)
     if key is None:
         # after a restart the page may ask for a picture before its cards are drawn again; any other name stays unknown
         store.now_of(widgets)
-        key = store.picture(name)
+        key = store.picture(name, widgets)
     if key is None:
         raise NotFound("There is no such picture.")
     return images.image(key)
@@ -174,7 +189,7 @@ def socket(ws: Server, address: str) -> None:
         ws.close(FULL, "Too many guests.")
         return
     mailbox = rt.hub.subscribe()
-    ws.event.on_set = lambda: mailbox.mark(()) if ws.connected else mailbox.close()
+    wake_by(ws, mailbox)
     try:
         slug = rt.dashboards.public(address).slug
         Talk(rt, _cards(address), ws, mailbox, slug).run(_Standing(rt, address, slug), "This page is no longer shared.")

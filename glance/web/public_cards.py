@@ -8,7 +8,9 @@ import logging
 import re
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -21,12 +23,16 @@ from glance.errors import GlanceError
 from glance.model import View, Widget
 from glance.outbound.masking import Mask
 from glance.runtime import Runtime
-from glance.web.fragments import AGE, ARC, AT, MARKS, OUT, Fragments, Rendered
+from glance.web.fragments import AGE, ARC, AT, KEPT, MARKS, OUT, Fragments, Rendered, place
+from glance.web.legend import Figure, held_open
 from glance.web.public_markup import outside, shown_to_guests
+from glance.web.ranges import RANGES, has_range, saved_range
 
 log = logging.getLogger(__name__)
 
-MOST_PICTURES = 2000
+MOST_PICTURES = 500
+# the names that guests have for pictures, and their usual keys
+Named = dict[str, str]
 _FOR_NOBODY = Markup('<div class="blank"><strong>Nothing here for guests</strong></div>')
 _DRAWN = re.compile(r"<(?:svg|img)\b")
 _PICTURE = re.compile(r"(?:/[\w./-]*)?/image/([\w-]+)", re.ASCII)
@@ -42,17 +48,31 @@ class GuestCards(Fragments):
         super().__init__(app, runtime)
         self._address = address
         self._key = secrets.token_bytes(16)
-        self._pictures: OrderedDict[str, str] = OrderedDict()
+        self._pictures: OrderedDict[str, tuple[Named, Named]] = OrderedDict()
 
-    def picture(self, name: str) -> str | None:
-        """The usual key of a picture that these cards showed; None for any other."""
-        return self._pictures.get(name)
+    def picture(self, name: str, widgets: Iterable[Widget]) -> str | None:
+        """The usual key of a picture that the cards of these widgets show, or showed before they changed last; None for any other."""
+        for widget in widgets:
+            for named in self._pictures.get(widget.id, ()):
+                if name in named:
+                    return named[name]
+        return None
+
+    def without_secrets(self, widget: Widget, data: Any) -> Any:
+        """JSON data of a widget as guests may have it."""
+        return Mask(self._secrets(widget)).data(data)
 
     def _draw(self, widget: Widget, definition: Definition | None, view: View, version: str) -> Rendered:
         mask = Mask(self._secrets(widget))
-        body, aside = self._shown(widget, definition, view, mask)
+        named: Named = {}
+        body, aside = self._shown(widget, definition, view, mask, named)
+        self._keep(widget.id, named)
         state = "error" if body is None and view.state != "loading" else view.state
         state = "fresh" if state == "refreshing" else state
+        figures: tuple[Figure, ...] = ()
+        is_chart = body is not None and has_range(widget, definition)
+        if body is not None and is_chart:
+            body, figures = held_open(body, view.data, place)
         every_s = view.expires_at - view.at if view.at is not None and view.expires_at and view.ttl_s else 0.0
         text = self._jinja.get_template("_public_card.html").render(
             root=self._root,
@@ -68,22 +88,26 @@ class GuestCards(Fragments):
             asleep=view.away == "asleep",
             mark=SimpleNamespace(age=Markup(AGE), arc=Markup(ARC), oob=Markup(OUT), at=Markup(AT)),
             body=body,
+            ranges=RANGES if is_chart else (),
+            range=saved_range(widget),
         )
         pieces = MARKS.split(text.strip().encode())
         slots = tuple(slot.decode() for slot in pieces[1::2])
-        return Rendered(widget.id, version, tuple(pieces[::2]), slots, view.at, every_s, (), view.tail)
+        return Rendered(widget.id, version, tuple(pieces[::2]), slots, view.at, every_s, (), view.tail, figures=figures)
 
     def _shown(
-        self, widget: Widget, definition: Definition | None, view: View, mask: Mask
+        self, widget: Widget, definition: Definition | None, view: View, mask: Mask, named: Named
     ) -> tuple[Markup | None, str]:
-        """The body for guests, None where there is nothing to show; why is nothing for them."""
+        """The body for guests, None where there is nothing to show (why is nothing for them); its pictures are noted in `named`."""
         if definition is None or not view.has_data:
             return None, ""
         try:
             card = self._runtime.cards.card(definition, widget, view.data)
         except CardError:
             return None, ""
-        body = shown_to_guests(str(card.body), mask.text, lambda url: self._link(url, mask), self._rename)
+        body = shown_to_guests(
+            str(card.body), mask.text, lambda url: self._link(url, mask), lambda src: self._rename(src, named)
+        )
         # a search field, an empty note: without its controls nothing of the card is left
         is_left = Markup(body).striptags() or _DRAWN.search(body)
         return Markup(body) if is_left else _FOR_NOBODY, mask.text(card.aside)
@@ -93,16 +117,23 @@ class GuestCards(Fragments):
         found = outside(url)
         return found if found and mask.url(found) == found else ""
 
-    def _rename(self, src: str) -> str:
+    def _rename(self, src: str, named: Named) -> str:
+        """The address of a picture for guests, its name noted in `named`; empty for any other address."""
         found = _PICTURE.fullmatch(urlsplit(src).path)
-        if found is None:
+        if found is None or len(named) >= MOST_PICTURES:
             return ""
         name = hmac.new(self._key, found[1].encode("ascii"), hashlib.sha256).hexdigest()[:32]
-        self._pictures[name] = found[1]
-        self._pictures.move_to_end(name)
-        while len(self._pictures) > MOST_PICTURES:
-            self._pictures.popitem(last=False)
+        named[name] = found[1]
         return f"{self._root}/p/{self._address}/image/{name}"
+
+    def _keep(self, widget_id: str, named: Named) -> None:
+        """A card shows these pictures from now on; those that it showed before may still be on an open page."""
+        with self._lock:
+            before = self._pictures.pop(widget_id, ({}, {}))[0]
+            if named or before:
+                self._pictures[widget_id] = named, before
+            while len(self._pictures) > KEPT:
+                self._pictures.popitem(last=False)
 
     def _secrets(self, widget: Widget) -> list[str]:
         """The stored secrets of a widget, and the credentials that any may use: an upstream may echo them."""

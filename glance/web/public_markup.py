@@ -28,7 +28,7 @@ _ATTRIBUTES = frozenset(
     "d x y x1 x2 y1 y2 cx cy r rx ry dx dy fill fill-rule fill-opacity stroke stroke-width stroke-dasharray stroke-dashoffset "
     "stroke-linecap stroke-linejoin stroke-opacity opacity offset stop-color stop-opacity viewbox preserveaspectratio pathlength points "
     "transform text-anchor dominant-baseline gradientunits gradienttransform clip-path focusable data-live data-plot data-list data-clock "
-    "data-zone data-state data-when data-ago data-series loading decoding".split()
+    "data-zone data-state data-when data-ago data-series data-places loading decoding".split()
 )
 _ARIA = re.compile(r"aria-[a-z]+", re.ASCII)
 _ELSEWHERE = re.compile(r"url\s*\(\s*['\"]?\s*(?!#)", re.I)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from flask import Blueprint, Flask, current_app
 from flask_sock import Sock
@@ -23,6 +23,7 @@ from glance.web.devices.wording import broker_now
 from glance.web.fragments import Fragments, Rendered, fragments, page_version
 from glance.web.held import Held
 from glance.web.pace import Pace
+from glance.web.waking import LONGEST_WORD, Wake, wake_by
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +51,6 @@ MAX_MESSAGE = 32 * 1024
 RESTARTING, REVOKED, GONE = 1012, 4403, 4404
 
 
-class Wake(threading.Event):
-    """The event of a socket's reading thread; also tells `on_set`, so that a closed socket frees its sending thread at once."""
-
-    on_set: Callable[[], None] | None = None
-
-    def set(self) -> None:
-        super().set()
-        if self.on_set is not None:
-            self.on_set()
-
-
 def init_app(app: Flask, runtime: Runtime) -> None:
     """Add the socket's route."""
     app.config["SOCK_SERVER_OPTIONS"] = {
@@ -78,7 +68,7 @@ def dashboard_socket(ws: Server, slug: str) -> None:
     rt: Runtime = current_app.extensions["glance"]
     passed = door.check_socket()
     mailbox = rt.hub.subscribe()
-    ws.event.on_set = lambda: mailbox.mark(()) if ws.connected else mailbox.close()
+    wake_by(ws, mailbox)
     try:
         talk = Talk(rt, fragments(), ws, mailbox, slug, broker_now)
         talk.run(lambda: door.still_holds(passed), door.why_over(passed))
@@ -124,21 +114,26 @@ class Talk:
 
     def run(self, still_holds: Callable[[], bool], why_over: str) -> None:
         """Hear what the page has, then send whatever differs, until the hub closes, the page leaves, or may stay no more (`why_over`)."""
-        self._hear()
+        self._hear(still_holds)
         if not still_holds():  # whoever says nothing for a while gets nothing that was taken back meanwhile
             self._ws.close(REVOKED, why_over)
             return
         self._look()
+        # first of all, so that a page never says "Live" for a moment where its broker is away
+        self._tell_of_broker()
         self._ws.send(BEAT)
         later: set[str] = set()
         while True:
             taken = self._mailbox.take(self._wait_s(later) if later else self._idle_s())
+            if taken:
+                taken = self._gather(taken)
             self._read_shown()
             self._tell_of_broker()
             if taken is None:
                 if self._ws.connected:
                     self._ws.close(RESTARTING, "Glance is stopping.")
                 return
+            # asked once all is gathered: the mark that something was taken back is not given again
             if not still_holds():
                 self._ws.close(REVOKED, why_over)
                 return
@@ -148,10 +143,12 @@ class Talk:
                 if (chart := self._held.take_turn()) in self._mailbox.watched:
                     self._mailbox.mark({chart})
                 continue
-            if taken:
-                time.sleep(GATHER_S if time.monotonic() - self._told_last < QUIET_S else AFTER_QUIET_S)
-                taken |= self._mailbox.take(0.0) or set()
             later = taken | later if self._is_busy() else self._tell(taken | later)
+
+    def _gather(self, taken: set[str]) -> set[str]:
+        """What was taken, with what comes right after it."""
+        time.sleep(GATHER_S if time.monotonic() - self._told_last < QUIET_S else AFTER_QUIET_S)
+        return taken | (self._mailbox.take(0.0) or set())
 
     def _beat(self) -> None:
         """A sign of life, unless something was sent a moment ago."""
@@ -172,7 +169,7 @@ class Talk:
 
     def _read_shown(self) -> None:
         """What the page has shown since: `+`, or `?<id>` for a card that it wants whole, as it is another one than was thought."""
-        while self._says_shown and self._ws.connected and (said := self._ws.receive(timeout=0)) is not None:
+        while self._ws.connected and (said := self._ws.receive(timeout=0)) is not None:
             if isinstance(said, str) and said.startswith("?"):
                 self._held.refused(said[1:])
                 self._mailbox.mark({said[1:]} & self._mailbox.watched)
@@ -225,16 +222,25 @@ class Talk:
             self._rests_until = ended + REST * self._runtime.hub.open_pages() * (time.thread_time() - used_s)
         return later
 
-    def _hear(self) -> None:
+    def _first_words(self, still_holds: Callable[[], bool]) -> Any:
+        """The page's first message; None where it says nothing for a while, or may stay no more."""
+        latest = time.monotonic() + HELLO_S
+        while (text := self._ws.receive(timeout=0)) is None and (left_s := latest - time.monotonic()) > 0:
+            if self._mailbox.take(left_s) is None or not still_holds():
+                return None
+        return text
+
+    def _hear(self, still_holds: Callable[[], bool]) -> None:
         """The page's first message: the version of its layout and of each card it holds."""
-        text = self._ws.receive(timeout=HELLO_S)
+        text = self._first_words(still_holds)
+        self._ws.max_message_size = LONGEST_WORD
         try:
             hello = json.loads(text) if text else {}
             self._page = str(hello.get("page", ""))
             self._says_shown = hello.get("says_shown") is True
             have = {str(key): str(value) for key, value in dict(hello.get("have", {})).items()}
             self._held = Held(have, takes_changes=hello.get("takes_changes") is True)
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             log.debug("A page of %s said something unreadable.", self._slug)
 
     def _look(self) -> None:

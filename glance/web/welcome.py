@@ -17,6 +17,8 @@ from glance.errors import GlanceError
 from glance.model import Dashboard, Place
 from glance.web import runtime
 from glance.web.arrange import pack
+from glance.web.broker import way
+from glance.web.devices import states
 from glance.web.found import found_devices
 from glance.web.gallery import sample
 from glance.web.speech import counted
@@ -27,6 +29,7 @@ FOUND = "host"
 
 def welcome(dashboard: Dashboard) -> Response:
     """The page of a dashboard without widgets."""
+    devices = found_devices(runtime(), runtime().clock())
     page = render_template(
         "welcome.html",
         dashboard=dashboard,
@@ -34,7 +37,8 @@ def welcome(dashboard: Dashboard) -> Response:
         greeting=greeting(time.localtime().tm_hour),
         demo_sentence=f"{counted(len(_demo(dashboard.slug)), 'widget').capitalize()} on this computer’s own figures, live in a few seconds. One click takes them away again.",
         found=_found(),
-        devices=found_devices(runtime(), runtime().clock()),
+        devices=devices,
+        broker_way=way(states.broker(runtime()), devices is not None and devices.trouble is not None),
     )
     return Response(page, content_type="text/html; charset=utf-8", headers={"Cache-Control": "private, no-store"})
 

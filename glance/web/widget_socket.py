@@ -47,7 +47,8 @@ def widget_socket(ws: Server, widget_id: str) -> None:
     # an id that was never given, as after going back to an older copy of the data, means: from now on
     upto = rt.ingest.committed_id
     follower = Follower(ws, upto if raw is None else min(int(raw), upto))
-    ws.event.on_set = lambda: None if ws.connected else follower.wake.set()
+    # nothing is expected from here, and nothing is kept
+    ws.event.on_set = lambda: ws.input_buffer.clear() if ws.connected else follower.wake.set()
     try:
         with groups.joined(rt, widget_id, follower) as group:
             follower.catch_up(group, REPLAYED, cut=True)
@@ -65,6 +66,9 @@ def widget_socket(ws: Server, widget_id: str) -> None:
 def stay(ws: Server, follower: Follower, group: Group, still_holds: Callable[[], bool], why: str) -> None:
     """Wait until the follower leaves or the group ends, and send what the group could not hand over; `why` it holds no more."""
     asked_at = time.monotonic()
+    # it may have ended before the group could say so
+    follower.must_ask = True
+    follower.wake.set()
     while ws.connected:
         follower.wake.wait(LOOK_S)
         follower.wake.clear()
@@ -74,13 +78,11 @@ def stay(ws: Server, follower: Follower, group: Group, still_holds: Callable[[],
             ws.close(*group.end)
             return
         now = time.monotonic()
-        if now - asked_at >= ASK_S:
-            asked_at = now
+        if follower.must_ask or now - asked_at >= ASK_S:
+            follower.must_ask, asked_at = False, now
             if not still_holds():
                 ws.close(REVOKED, why)
                 return
         if not follower.catch_up(group, MOST_BEHIND):
             ws.close(FULL, "Too far behind; come back with since.")
             return
-        # nothing is expected from here, and nothing is kept
-        ws.input_buffer.clear()

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from glance import passwords
+from tests.e2e.hostile import Watched, strings
+from tests.e2e.hostile_fields import Tried
+from tests.e2e.hostile_shown import Shown
+from tests.e2e.hostile_small import Small
 from tests.page_site import Site
+from tests.waiting import PATIENCE_S
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -50,7 +56,7 @@ class Look:
         """Evaluate in the page."""
         return self.page.evaluate(script, argument)
 
-    def until(self, script: str, argument: Any = None, timeout_s: float = 15.0) -> Any:
+    def until(self, script: str, argument: Any = None, timeout_s: float = PATIENCE_S) -> Any:
         """Wait until the expression is true (the page's policy forbids the browser's own polling by eval)."""
         end = time.monotonic() + timeout_s
         while not (found := self.page.evaluate(script, argument)):
@@ -101,3 +107,41 @@ def look(browser: Browser) -> Iterator[Callable[..., Look]]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    """A Glance with one thing of each kind, for the hostile strings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "SCRYPT_N", 2**4)
+        made = Small(tmp_path_factory.mktemp("small"))
+        made.start()
+        made.runtime.owner.open_session("another browser", "127.0.0.2")
+        made.things()
+        made.forget_something()
+        made.things()
+        yield made
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    """The hostile strings; what they would load is at an address that nobody has."""
+    return strings("127.0.0.1:9")
+
+
+@pytest.fixture(scope="module")
+def tried(texts: list[str], request: pytest.FixtureRequest) -> Iterator[Tried]:
+    """Which of them were tried where, in one file of tests."""
+    kept = Tried(texts)
+    yield kept
+    kept.keep(request.module.__name__.rpartition(".")[2])
+
+
+@pytest.fixture
+def shown(small: Small, browser: Browser) -> Iterator[Shown]:
+    """Takes the answers and lets a browser look at them."""
+    watched = Watched(browser, small.address)
+    watched.context.add_cookies([{"name": "glance_session", "value": small.cookie(), "url": small.address}])
+    yield Shown(watched)
+    watched.close()

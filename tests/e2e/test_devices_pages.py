@@ -182,10 +182,10 @@ def test_a_lost_server_is_said_and_forgotten_when_it_is_back(site: Site, look: C
     page.open(f"{site.address}/devices")
     page.until("document.querySelectorAll('section.dev').length === 1")
     site.stop()
-    page.until("!document.querySelector('[data-lost]').hidden", timeout_s=12)
+    page.until("!document.querySelector('[data-lost]').hidden")
     site.open()
     site.start()
-    page.until("document.querySelector('[data-lost]').hidden", timeout_s=8)
+    page.until("document.querySelector('[data-lost]').hidden")
 
 
 @pytest.mark.parametrize(("theme", "width"), [("dark", 1440), ("light", 1440), ("light", 390)])
@@ -230,9 +230,9 @@ def test_a_broker_that_goes_and_comes_back_is_said_on_the_page(tmp_path: Path, l
         page = look().open(f"{site.address}/devices")
         page.until("document.querySelector('#dev-sum').textContent.includes('nothing to set up')")
         broker.stop(kill=True)
-        page.until("document.querySelector('#dev-notes').textContent.includes('Glance keeps trying')", timeout_s=10)
+        page.until("document.querySelector('#dev-notes').textContent.includes('Glance keeps trying')")
         broker.start()
-        page.until("!document.querySelector('#dev-notes').textContent.trim()", timeout_s=15)
+        page.until("!document.querySelector('#dev-notes').textContent.trim()")
     finally:
         site.stop()
         broker.stop()

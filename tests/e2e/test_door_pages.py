@@ -143,6 +143,6 @@ def test_axe_finds_nothing_on_the_door_settings_and_error_pages(
     closed.runtime.owner.set_password(PASSWORD)
     found["/login"] = violations(there.open(closed.address + "/login"))
     sign_in(there, closed)
-    for path in ("/settings/look", "/settings/security", "/settings/about", "/d/nothing"):
+    for path in ("/settings/look", "/settings/security", "/settings/broker", "/settings/about", "/d/nothing"):
         found[path] = violations(there.open(closed.address + path))
     assert {path: lines for path, lines in found.items() if lines} == {}

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Look
 from tests.e2e.test_devices_pages import violations
 from tests.mosquitto import Mosquitto, Publisher
 from tests.page_site import Site
-from tests.waiting import until
+from tests.waiting import at_most, until
 
 TEMPERATURE = {"device": "greenhouse", "sensor": "temperature", "label": "Greenhouse"}
 
@@ -122,7 +122,7 @@ def test_a_dead_broker_is_shown_within_two_seconds_and_so_is_its_return(home: Ho
     home.mosquitto.stop(kill=True)
     stands(page, stat, "offline", 10)
     stands(page, batteries, "offline", 10)
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < at_most(25)
     shows(page, stat, "21.4")
     page.until(
         "id => document.getElementById('w-' + id).querySelector('.w-note')?.textContent === 'Broker away.'", stat
@@ -130,7 +130,7 @@ def test_a_dead_broker_is_shown_within_two_seconds_and_so_is_its_return(home: Ho
     page.until(f"id => !({COLOURED})(id)", chart)
     page.until("document.querySelector('[data-conn-text]').textContent === 'Broker away'")
     home.mosquitto.start()
-    until(home.connected, 30)
+    until(home.connected)
     page.until("document.querySelector('[data-conn-text]').textContent === 'Live'")
     home.send(temperature=22.5, battery=8)
     shows(page, stat, "22.5")
@@ -147,8 +147,8 @@ def test_after_a_restart_the_history_is_there_and_live_again(home: Home, look: C
     shows(page, chart, "22.3")
     until(lambda: home.site.runtime.ingest.health().stored >= 3)
     home.site.restart()
-    until(home.connected, 30)
-    page.until("document.documentElement.dataset.conn === 'live'", timeout_s=15)
+    until(home.connected)
+    page.until("document.documentElement.dataset.conn === 'live'")
     again = look().open(f"{home.site.address}/d/home").connected()
     points = (
         "id => JSON.parse(document.querySelector('#w-' + id + ' script').textContent).series[0].points.map(p => p[1])"

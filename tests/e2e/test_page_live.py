@@ -11,7 +11,7 @@ from tests.cable import Cable
 from tests.e2e.conftest import Look
 from tests.page_site import Site, points
 from tests.upstream import Upstream
-from tests.waiting import until
+from tests.waiting import at_most, until
 
 LOST = ["WebSocket connection", "ERR_CONNECTION_REFUSED", "htmx:ws:error"]
 NO_SOCKETS = """
@@ -90,7 +90,8 @@ def test_a_page_heals_itself_within_two_seconds_of_a_restart(site: Site, look: C
     site.push(site.runtime.widgets.get(widgets[0].id), 77)
     site.start()
     page.until(
-        f"document.documentElement.dataset.conn === 'live' && {VALUE.format(widgets[0].id)} === '77'", timeout_s=10
+        f"document.documentElement.dataset.conn === 'live' && {VALUE.format(widgets[0].id)} === '77'",
+        timeout_s=at_most(10),
     )
 
 
@@ -168,7 +169,7 @@ def test_a_socket_that_closes_frees_its_place_at_once(site: Site, look: Callable
     page = look().open(f"{site.address}/d/home").connected()
     assert site.runtime.hub.open_pages() == 1
     page.page.close()
-    until(lambda: site.runtime.hub.open_pages() == 0, timeout_s=10)
+    until(lambda: site.runtime.hub.open_pages() == 0)
     assert site.runtime.hub.open_pages() == 0
 
 
@@ -192,7 +193,7 @@ def test_nothing_shifts_while_fetched_cards_turn_their_arrow_and_come_back(
             .observe(document.getElementById('grid'), { subtree: true, attributes: true, attributeFilter: ['data-state'] })"""
         )
         asked = upstream.count("/n")
-        until(lambda: upstream.count("/n") >= asked + 24, timeout_s=10)
+        until(lambda: upstream.count("/n") >= asked + 24)
         page.until("document.querySelectorAll('[data-state=fresh]').length === 12")
         assert page.run("turned") > 0
         assert page.run("seen.shifts") == []

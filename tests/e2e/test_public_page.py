@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Look
 from tests.e2e.test_door_pages import STATUS, violations
+from tests.ingest_parts import reading
 from tests.page_site import Site, points
 from tests.waiting import until
 
@@ -33,8 +34,31 @@ def test_guests_see_a_live_page_until_it_is_taken_back(shared: Site, look: Calla
     guest.forgive.append(STATUS)
     shared.runtime.dashboards.update("home", {"is_public": False})
     shared.runtime.hub.mark_page("home")
-    guest.page.get_by_role("heading", name="There is nothing at this address").wait_for(timeout=5000)
+    guest.page.get_by_role("heading", name="There is nothing at this address").wait_for()
     assert guest.page.context.cookies() == []
+
+
+def test_a_guest_chooses_the_range_of_a_chart_which_stays_until_there_is_no_answer(
+    shared: Site, look: Callable[..., Look]
+) -> None:
+    series = {"kind": "series", "series": [{"device": "greenhouse", "sensor": "temperature"}], "range": "1h"}
+    now = shared.runtime.clock()
+    for hours, value in ((40, 18.5), (0.2, 20.5), (0.01, 21.5)):
+        shared.runtime.ingest.submit([reading("greenhouse", "temperature", value, at=now - 3600 * hours)])
+    chart = shared.add("line-chart", "Course", data_source=series).id
+    guest = look().open(shared.address + "/p/guests").connected()
+    guest.until("id => document.querySelector(`#w-${id} canvas`) !== null", chart)
+    guest.page.click(f"#w-{chart} [data-range='7d']")
+    guest.until("id => document.querySelector(`#w-${id} .mm`).textContent.includes('18.5')", chart)
+    pressed = "id => document.querySelector(`#w-${id} [data-range][aria-pressed=true]`).dataset.range"
+    assert guest.run(pressed, chart) == "7d"
+    shared.runtime.ingest.submit([reading("greenhouse", "temperature", 22.5)])
+    guest.until("id => document.querySelector(`#w-${id} .v`).textContent === '22.5'", chart)
+    assert guest.run(pressed, chart) == "7d"
+    guest.page.route("**/points?*", lambda route: route.fulfill(status=429))
+    guest.forgive.append(STATUS)
+    guest.page.click(f"#w-{chart} [data-range='30d']")
+    guest.until(f"id => ({pressed})(id) === '7d'", chart)
 
 
 def test_a_guest_can_choose_a_theme_which_stays(shared: Site, look: Callable[..., Look]) -> None:

@@ -213,14 +213,22 @@ function grow(host, points, drawn = false) {
 async function choose(button) {
   const card = button.closest('.w'), host = card.querySelector('[data-plot]'), chart = charts.get(host);
   if (!chart) return;
-  card.querySelectorAll('[data-range]').forEach(other => other.setAttribute('aria-pressed', other === button));
-  chart.range = button.dataset.range;
-  chart.own = button.dataset.saved === undefined;
+  const before = card.querySelector('[data-range][aria-pressed="true"]');
+  press(card, chart, button);
   if (!chart.own) { draw(host); extremes(card, chart.series); return; }
-  const answer = await fetch(`${document.documentElement.dataset.root}/widgets/${card.id.slice(2)}/points?range=${button.dataset.range}`);
-  if (!answer.ok || button.getAttribute('aria-pressed') !== 'true') return;
-  draw(host, await answer.json());
+  const below = button.closest('[data-points]')?.dataset.points ?? document.documentElement.dataset.root;
+  const answer = await fetch(`${below}/widgets/${card.id.slice(2)}/points?range=${button.dataset.range}`).catch(() => null);
+  const lines = answer?.ok ? await answer.json() : null;
+  if (button.getAttribute('aria-pressed') !== 'true') return;
+  // without an answer the chart goes on showing what it shows, and says so
+  if (!lines) { press(card, chart, before); return; }
+  draw(host, lines);
   extremes(card, chart.series);
+}
+function press(card, chart, button) {
+  card.querySelectorAll('[data-range]').forEach(other => other.setAttribute('aria-pressed', other === button));
+  chart.range = button?.dataset.range;
+  chart.own = button != null && button.dataset.saved === undefined;
 }
 
 // The lowest and highest beside each name are those of the range that is shown.

@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 OPEN = frozenset({"static", "healthz", "readyz", "door.login", "door.sign_in", "door.setup", "door.set_up"})
 OPEN_TO_LOCAL = frozenset({"metrics"})
 # For everybody who knows the address of a public dashboard: these views look at nothing but that address.
-PUBLIC = frozenset({"public.page", "public.layout", "public.fragments", "public.image", "public.socket"})
+PUBLIC = frozenset(
+    {"public.page", "public.layout", "public.fragments", "public.image", "public.points", "public.socket"}
+)
 # What an API token may ask for beside the API, and the scope that it takes ('ingest:' = one of those; the socket asks again for
 # the device of each reading). Any other page is the owner's alone.
 SCOPES = {
