@@ -144,13 +144,44 @@ def test_actions_are_events_and_their_reset_is_nothing() -> None:
         ({"temperature": 20, "temperature_unit": "F"}, "°F"), ({"voltage": 3005}, "mV"), ({"voltage": 231}, "V"),
         ({"t": {"value": 3, "unit": "\u2126"}}, "Ω"), ({"t": {"value": 3, "unit": "\u03bcg/m3"}}, "µg/m³"), ({"l": {"value": 3, "unit": "lux"}}, "lx"),
         ({"hepa_a": 3}, None), ({"battery": 3.7}, None), ({"battery": 87}, "%"), ({"pm25 (µg/m³)": 3}, "µg/m³"),
-        ({"value": 5.3, "unit": "&deg;C"}, "°C"),
+        ({"value": 5.3, "unit": "&deg;C"}, "°C"), ({"humidityPct": 44}, "%"), ({"batteryV": 3.01}, "V"), ({"phaseA": 1}, None),
+        ({"energyKwh": 2}, "kWh"), ({"wind_speed_ms": 4.2}, "m/s"), ({"reply_ms": 4.2}, "ms"), ({"l1_voltage": 231}, "V"),
+        ({"overvoltage": 1}, None), ({"soil-moisture": 31}, "%"),
     ],
 )  # fmt: skip
 def test_units_come_from_a_sibling_a_suffix_or_a_name_and_are_never_guessed_for_temperature(
     payload: dict[str, Any], unit: str | None
 ) -> None:
     assert one("lab/node/x", payload).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("rows", "sensors"),
+    [
+        ([{"name": "sda", "temp_c": 34}, {"name": "sdb", "temp_c": 37}], {"x.sda.temp_c": 34, "x.sdb.temp_c": 37}),
+        ([{"name": "t", "value": 3.5, "unit": "C"}, {"name": "h", "value": 44}], {"x.t": 3.5, "x.h": 44}),
+        ([{"name": "sda", "temp_c": 34}], {"x.sda.temp_c": 34}),
+        ([{"value": 0.2, "unit": "kW"}], {"x": 0.2}),
+        ([{"power": 212}], {}),
+        ([{"power": 212}, {"power": 31}], {"x.0.power": 212, "x.1.power": 31}),
+        ([{"power": 212}, {"power": 31, "more": 1}], {}),
+        ([{"ts": NOW, "n": 1}, {"ts": NOW, "n": 2}], {}),
+        ([{"id": 1, "on": True}, {"id": 2, "on": False}], {}),
+        ([{"power": place} for place in range(9)], {}),
+    ],
+)
+def test_a_short_list_of_objects_is_read_by_its_names_or_places_and_a_list_of_entries_is_not(
+    rows: list[dict[str, Any]], sensors: dict[str, float]
+) -> None:
+    readings = say(Decoder(UTC), "lab/node/y", {"x": rows}).readings
+    assert {reading.sensor: reading.value for reading in readings} == sensors
+
+
+def test_a_raw_value_beside_a_corrected_one_is_no_point_of_its_line_and_alone_it_is_the_value() -> None:
+    decoder = Decoder(UTC)
+    assert say(decoder, "watermeter/main/value", "523.45").readings
+    assert say(decoder, "watermeter/main/raw", "00523.45").readings == ()
+    assert say(decoder, "vzlogger/chn0/raw", "412.3").readings[0].value == 412.3
 
 
 @pytest.mark.parametrize(

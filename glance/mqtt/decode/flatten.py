@@ -14,7 +14,7 @@ from glance.mqtt.decode.parts import text
 DEEPEST = 4
 LONGEST_ARRAY = 8
 # Keys by which the rows of a list tell which of them they are: {"disks": [{"name": "sda", "temp_c": 34}, …]}.
-ROW_NAMES = frozenset(("name", "label"))
+ROW_NAMES = ("name", "label", "n")
 VALUE_KEYS = ("value", "val", "reading")
 # An object of these keys only is one value with what belongs to it.
 BESIDE_A_VALUE = frozenset(
@@ -124,7 +124,7 @@ def leaves(
             _nested(draft, device, name, raw, unit_of, skip, depth)
         elif form is list:
             _array(draft, device, name, key, raw, unit_of, fields)
-            if depth < DEEPEST and len(raw) > 1 and type(raw[0]) is dict:
+            if depth < DEEPEST and raw and type(raw[0]) is dict:
                 _rows(draft, device, name, raw, unit_of, skip, depth)
         else:
             draft.reading(device, name, raw, unit_of(key, raw, fields))
@@ -145,18 +145,32 @@ def _nested(
 def _rows(
     draft: Draft, device: str, name: str, rows: list[Any], unit_of: UnitOf, skip: frozenset[str], depth: int
 ) -> None:
-    """A short list of objects: each by its own name, or by its place where all have the same keys and only values."""
+    """A short list of objects: each by its own name, or by its place where all have the same keys and hold but figures."""
     if len(rows) > LONGEST_ARRAY or not all(type(row) is dict for row in rows):
         return
-    names = [next((row[key] for key in ROW_NAMES if type(row.get(key)) is str), "") for row in rows]
-    if len(set(names)) < len(rows) or not all(names):
-        if any(row.keys() != rows[0].keys() for row in rows) or not all(
-            role(key) in ("sensor", "about") for key in rows[0]
+    names = [_row_name(row) for row in rows]
+    if len(set(names)) < len(rows) or "" in names or (len(rows) == 1 and pair(rows[0]) is not None):
+        if len(rows) == 1 or any(
+            row.keys() != rows[0].keys() or not all(map(_figure, row, row.values())) for row in rows
         ):
             return
         names = [str(place) for place in range(len(rows))]
     for own, row in zip(names, rows, strict=True):
-        leaves(draft, device, row, unit_of, prefix=f"{name}.{clean(own)}.", skip=skip | ROW_NAMES, depth=depth + 1)
+        values = {key: raw for key, raw in row.items() if key not in ROW_NAMES}
+        measured = pair(values) if len(values) < 3 else None
+        if measured is not None:
+            draft.reading(device, f"{name}.{clean(own)}", measured[0], measured[1])
+        else:
+            leaves(draft, device, values, unit_of, prefix=f"{name}.{clean(own)}.", skip=skip, depth=depth + 1)
+
+
+def _row_name(row: Mapping[str, Any]) -> str:
+    return next((row[key] for key in ROW_NAMES if type(row.get(key)) is str), "")
+
+
+def _figure(key: str, raw: Any) -> bool:
+    """Whether a row's field is a value to draw, and no time, id, word or event."""
+    return role(key) == "sensor" and type(raw) in (int, float, bool)
 
 
 def _array(

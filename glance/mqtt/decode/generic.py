@@ -35,6 +35,7 @@ ROW_KEYS = (
 ROW_DEVICE_KEYS = ("sensor", "sensor_code", "sensor_id", "sensorId", "code", "device_id", "node_id", "id", "name")
 WRAPPING, NAMING, VALUED = frozenset(ROW_KEYS), frozenset(DEVICE_KEYS), frozenset(VALUE_KEYS)
 MOST_ROWS = 200
+NAMED_ELSE = frozenset(("host", "hostname"))
 DECLARED_KEYS = frozenset(("state_topic", "stat_t", "cmps"))
 DECLARING_KEYS = frozenset(("dev", "device", "unique_id", "uniq_id"))
 # Last levels on which a device answers what it was told.
@@ -266,7 +267,8 @@ def _id(fields: Mapping[str, Any], levels: list[str], apart: str | None = None) 
             own = clean(own)
             if not own.isdigit() or len(own) > 4:
                 return own
-        elif type(own) is not int:
+        elif type(own) is not int or (key in ("id", "ID") and not NAMED_ELSE.isdisjoint(fields)):
+            # Beside the name of its host a number counts the messages (ESPurna).
             continue
         device = device_of(levels)
         return device if device.endswith(str(own)) else f"{device}/{own}"

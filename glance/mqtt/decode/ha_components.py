@@ -103,6 +103,9 @@ TEMPLATE_LIGHT: tuple[tuple[str, str, SensorKind | None, str | None], ...] = (
     ("brightness_template", ".brightness", "number", None), ("color_temp_template", ".color_temp", "number", "mired"),
     ("effect_template", ".effect", "enum", None),
 )  # fmt: skip
+STATE_WORDS = tuple(
+    f"state_{word}" for word in "locked unlocked locking unlocking jammed open opening closed closing stopped".split()
+)
 QUIET_KEYS = frozenset("json_attributes_topic image_topic url_topic set_position_topic set_fan_speed_topic".split())
 # Components whose state_topic holds a state.
 STATED = SHOWN - {"button", "climate", "water_heater", "lawn_mower"}
@@ -202,6 +205,16 @@ def truth(component: str, config: Mapping[str, Any], suffix: str = "") -> dict[s
     if component == "light" and config.get("schema") == "template":
         on, off = "on", "off"
     return {str(on): True, str(off): False}
+
+
+def states_by_number(component: str, config: Mapping[str, Any]) -> dict[str, str] | None:
+    """The states of a lock, a cover or a valve that sends numbers for them, each by what Home Assistant calls it."""
+    found = {
+        str(config[key]): key.removeprefix("state_")
+        for key in STATE_WORDS
+        if component in ("lock", "cover", "valve") and str(config.get(key, "")).isdecimal()
+    }
+    return found or None
 
 
 def _template(config: Mapping[str, Any], key: str) -> str | None:

@@ -63,8 +63,9 @@ def device_of(draft: Draft, config: Mapping[str, Any], otherwise: str) -> tuple[
 
 def _learn_base(memory: Memory, config: Mapping[str, Any], name: str | None, ieee: str) -> None:
     """A declaration by Zigbee2MQTT tells its base topic, and which address a friendly name has."""
-    topic = config.get("state_topic")
-    if type(topic) is not str or not name or not topic.endswith(f"/{name}"):
+    topics = [topic for key, topic in config.items() if key.endswith("_topic") and type(topic) is str]
+    topic = next((topic for topic in topics if name and topic.endswith(f"/{name}")), None)
+    if topic is None or not name:
         return
     base = topic[: -len(name) - 1]
     zigbee2mqtt.learn(memory, base)
@@ -79,6 +80,23 @@ def identifiers(about: Mapping[str, Any]) -> list[str]:
         if type(pair) is list and len(pair) == 2:
             found.append(f"{pair[0]}:{pair[1]}")
     return [key for key in found if key.strip()][:8]
+
+
+def told_apart(components: Mapping[str, Any]) -> dict[str, Any]:
+    """The components of a device; nameless ones that are of the platform and class of another before are named by their key."""
+    seen: set[tuple[str, str]] = set()
+    named: dict[str, Any] = {}
+    for key, fields in components.items():
+        if type(fields) is dict and not fields.get("name"):
+            what = (
+                str(fields.get("platform", fields.get("p"))),
+                str(fields.get("device_class", fields.get("dev_cla"))),
+            )
+            named[key] = {**fields, "name": key} if what in seen and what[1] != "None" else fields
+            seen.add(what)
+        else:
+            named[key] = fields
+    return named
 
 
 def name_of(config: Config) -> str:

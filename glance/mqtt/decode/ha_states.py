@@ -145,6 +145,8 @@ def watch_availability(
 def _availability(fields: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """(topic, its settings) of an entity's availability, in both ways of writing."""
     listed = fields.get("availability")
+    if type(listed) is dict:
+        listed = [listed]
     if type(listed) is list:
         return [
             (entry["topic"], entry) for entry in listed[:16] if type(entry) is dict and type(entry.get("topic")) is str

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from glance.mqtt.decode import esphome
+from glance.mqtt.decode import esphome, homie
 from glance.mqtt.decode.abbreviations import expanded
 from glance.mqtt.decode.body import compact
 from glance.mqtt.decode.draft import Draft
-from glance.mqtt.decode.ha_components import IGNORED, TRIGGER, Source, quiet, sources, truth
+from glance.mqtt.decode.ha_components import IGNORED, TRIGGER, Source, quiet, sources, states_by_number, truth
 from glance.mqtt.decode.ha_early import Probe, converted, declares, example, take_back, take_over
 from glance.mqtt.decode.ha_entities import (
     PREFIX,
@@ -27,6 +27,7 @@ from glance.mqtt.decode.ha_entities import (
     name_of,
     parts_of,
     sensor_of,
+    told_apart,
 )
 from glance.mqtt.decode.ha_states import Rule, forget, hush, rules_of, watch_availability
 from glance.mqtt.decode.keys import clean, folded
@@ -113,6 +114,8 @@ def _entities(draft: Draft, levels: list[str], config: dict[str, Any]) -> Iterat
         yield Config(component, key, node, config, device, name, "device" in config)
         return
     shared = {k: v for k, v in config.items() if k not in ("components", "origin", "name", "unique_id")}
+    if type(whole) is dict:
+        whole = told_apart(whole)
     for part, fields in list(whole.items())[:MOST_COMPONENTS] if type(whole) is dict else ():
         if type(fields) is dict:
             own = expanded({"~": config["~"], **fields} if "~" in config else fields)
@@ -162,6 +165,9 @@ def _bound(config: Config, probe: Probe) -> tuple[bool, list[Bound]]:
         theirs = ecosystem is not None and (
             ecosystem != esphome.ECOSYSTEM or esphome.declares(config.fields, source.topic)
         )
+        if ecosystem in (homie.ECOSYSTEM, homie.VALETUDO) and not series:
+            # Beside its properties Valetudo has topics for Home Assistant alone, which only the declaration explains.
+            theirs = False
         native = native or theirs
         bound.append((source, template, series[0] if theirs and series and template.plain else None))
     return native, bound
@@ -174,10 +180,12 @@ def _own_sensor(
     sensor = sensor_of(draft.memory, config, device) + source.suffix
     take_over(draft, source, template, device, sensor, probe)
     _declare(draft, config, source, device, sensor, native=False)
-    words = truth(config.component, config.fields, source.suffix) if source.kind == "boolean" else None
+    on = truth(config.component, config.fields, source.suffix) if source.kind == "boolean" else None
+    states = states_by_number(config.component, config.fields) if not source.suffix else None
     rule = Rule(
-        draft.message.topic, device, sensor, template, source.kind, source.path, words, source.whole, _off_s(config)
-    )
+        draft.message.topic, device, sensor, template, source.kind, source.path, on, source.whole, _off_s(config),
+        words=states,
+    )  # fmt: skip
     rules_of(draft.memory, source.topic).append(rule)
     return device, sensor
 

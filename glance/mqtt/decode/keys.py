@@ -19,14 +19,14 @@ NEVER = frozenset(
     "traceid correlationid deviceaddress ieeeaddr ieeeaddress networkaddress nwkaddr address addr port netmask subnet "
     "gateway dns dns1 dns2 clientid sessionid format timebasis tz timezone wifissid apssid idx uniqueid gps position3d "
     "eventid monitorid esp8266id zoneid channelid groupid nodeid deviceid sensorid gatewayid userid objectid stationid "
-    "hopstart hopsaway replyto srcid dstid".split()
+    "hopstart hopsaway replyto srcid dstid vin".split()
 )
 # Words about the device, not values of it.
 ABOUT = frozenset(
     "model modelid manufacturer vendor brand firmware firmwareversion fw fwver fwversion swversion softwareversion "
     "sw hwversion hw hardware hardwareversion version ver build builddate hostname host unitofmeasurement deviceclass stateclass attribution devicename friendlyname "
     "name nickname devicetype type description location room area site zone channelname author revision compiled "
-    "mfr productname modelname chip chipid platform board sdk sdkversion appversion apiversion protocolversion schemaversion units".split()
+    "mfr productname modelname chip chipid platform board sdk sdkversion appversion apiversion protocolversion schemaversion units alias metermodel metertype controltype".split()
 )
 EVENTS = frozenset("action click event eventtype gesture buttonevent scene keypress".split())
 VERSION = re.compile(r"(?:\A|[^A-Za-z])[vV]ersion\Z|[a-z0-9]Version\Z")
@@ -45,7 +45,11 @@ def role(key: str) -> Role:
         return "never"
     if plain in EVENTS:
         return "event"
-    return "about" if plain in ABOUT or plain.endswith(("unit", "units")) or VERSION.search(key) else "sensor"
+    return (
+        "about"
+        if plain in ABOUT or key == "_" or plain.endswith(("unit", "units")) or VERSION.search(key)
+        else "sensor"
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -94,11 +94,13 @@ def read_scalar(draft: Draft, levels: list[str], raw: Any) -> None:
         if COMMA.match(raw):
             draft.says("unreadable", COMMA_FOUND)
             return
-    if levels[-1].lower() == "raw" and len(levels) > 1:
-        # What was measured stands beside it, corrected and in a unit.
-        draft.says("meta", "A raw value before the sender's own correction, not a reading.")
-        return
     device, sensor = place_of(draft, levels, device, sensor)
+    if levels[-1].lower() == "raw":
+        series = draft.memory.series.get((device, sensor))
+        if series is not None and series.topic != draft.message.topic:
+            # main/value and main/raw: one measurement, before and after the sender's own correction.
+            draft.says("meta", "What another topic tells corrected: no reading of its own.")
+            return
     unit = units.guess(name, raw)
     if draft.reading(device, sensor, raw, unit, "event" if what == "event" else None):
         known = draft.memory.devices.get(device)

@@ -217,7 +217,8 @@ def component(draft: Draft, device: str, name: str, status: Mapping[str, Any]) -
     """The status of one component, whole or in part; null says that an attribute is gone."""
     draft.time(status.get("unixtime"))
     for key, raw in status.items():
-        if key in SKIP2 or raw is None or key.endswith("_ts"):
+        if key in SKIP2 or raw is None or key.endswith("_ts") or (key == "rssi" and raw == 0):
+            # A strength of 0 says that there is no connection to measure.
             continue
         if key == "counts" and type(raw) is dict:
             draft.reading(device, f"{clean(name)}.counts.total", raw.get("total"))

@@ -34,7 +34,7 @@ ZIGBEE_META = re.compile(r"Zb[A-Z]|Zigbee[A-Z]")
 SUBDEVICES = frozenset(("ZbReceived", "ZigbeeReceived", "ZbInfo", "LwReceived"))
 # What STATE and RESULT say that is a state; all else in a RESULT is the echo of a command.
 STATES = re.compile(
-    r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|Color|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|Switch[0-9]+|Shutter[0-9]+|Vcc|Gesture|Button[0-9]+)\Z"
+    r"(?:POWER[0-9]{0,2}|Dimmer[0-9]?|CT|Color|White|FanSpeed|Speed|Scheme|Fade|HSBColor1|(?:Switch|SWITCH)[0-9]+|Shutter[0-9]+|Vcc|Gesture|Button[0-9]+)\Z"
 )
 STATE_KEYS = frozenset(
     "Vcc UptimeSec Heap Sleep LoadAvg MqttCount Berry Wifi Dimmer CT Color White FanSpeed Speed Fade BluetoothBattery Psr".split()
@@ -169,7 +169,7 @@ def _result(draft: Draft, device: str, fields: Mapping[str, Any]) -> None:
             else:
                 leaves(draft, device, raw, lambda name, _raw, _f: SHUTTER.get(name), prefix=f"{key}.", depth=2)
         else:
-            draft.reading(device, key, raw, _state_unit(key), "text" if key == "Color" else None)
+            draft.reading(device, _switch(key), raw, _state_unit(key), "text" if key == "Color" else None)
     if not draft.readings and draft.verdict is None:
         draft.says("meta", "The echo of a command: no reading.")
 
@@ -217,6 +217,9 @@ def _quantities(draft: Draft, device: str, prefix: str, inner: Mapping[str, Any]
 
     def unit(key: str, _raw: Any, fields: Mapping[str, Any]) -> str | None:
         # An energy beside a power is one that is metered; that of a lightning or of a radar echo is a bare number.
+        if key == "Distance" and "Stage" in inner:
+            # How far away a thunderstorm is: the only distance that is not one of centimetres.
+            return "km"
         return stated(key, inner) or (
             "kWh" if key == "Energy" and "Power" in fields else unit_of(key, top, energy=energy)
         )

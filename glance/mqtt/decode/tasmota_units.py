@@ -22,7 +22,7 @@ UNITS = {
     "RSSI": "dBm", "Signal": "dBm", "Weight": "kg", "SoundLevel": "dB", "Noise": "dB", "CH2O": "ppb", "HCHO": "µg/m³",
     "Fertility": "µS/cm", "Firmness": None, "Dimmer": "%", "LinkQuality": "lqi", "BatteryPercentage": "%",
     "BatteryVoltage": "V", "Voltage": "V", "Current": "A", "Power": "W", "Frequency": "Hz", "Deg": "°",
-    "AvgDeg": "°", "WindDirection": "°", "Rain": "mm", "Range": None, "pH": None, "EC": "µS/cm", "ORP": "mV",
+    "AvgDeg": "°", "WindDirection": "°", "Direction": "°", "Rain": "mm", "Range": None, "pH": None, "EC": "µS/cm", "ORP": "mV",
     "Power_curr": "W", "Power_cur": "W", "Total_in": "kWh", "Total_out": "kWh", "ActivePower": "W", "ApparentPower": "VA", "ReactivePower": "var", "UvLevel": None,
 }  # fmt: skip
 BY_TEMP_UNIT = frozenset(
@@ -38,6 +38,7 @@ BY_TEMP_UNIT = frozenset(
         "TempTarget",
         "TempTargetSet",
         "TempSet",
+        "TempMeasured",
     )
 )
 BY_PRESSURE_UNIT = frozenset(("Pressure", "SeaPressure"))
@@ -71,4 +72,4 @@ def unit_of(key: str, top: Mapping[str, Any], *, energy: bool = False) -> str | 
         return text(unit)
     if key == "Dir":
         return "°"
-    return UNITS.get(key)
+    return "V" if key.endswith("Voltage") else UNITS.get(key)

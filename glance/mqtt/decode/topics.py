@@ -32,9 +32,9 @@ def is_command(levels: list[str]) -> bool:
     if levels[0] == "openWB":
         # Its values lie below "get", its own decisions below "set".
         return False
-    if len(levels) > 2 and levels[1] in ("set", "get"):
+    if len(levels) > 2 and levels[1] in ("set", "get", "Set"):
         return True
-    if last in COMMAND_ENDS or (len(levels) > 2 and levels[-2] in ("set", "get", "command")):
+    if last in COMMAND_ENDS or (len(levels) > 2 and levels[-2] in ("set", "get", "command", "Set")):
         return True
     if not COMMAND_LEVELS.isdisjoint(levels[:-1]):
         return True

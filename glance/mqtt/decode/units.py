@@ -72,12 +72,14 @@ KNOWN = {
     "pm10_0": "µg/m³", "power": "W", "active_power": "W", "apparent_power": "VA", "reactive_power": "var",
     "current": "A", "wind_dir": "°", "wind_direction": "°", "winddirection": "°", "winddir": "°", "snr": "dB",
     "tempc": "°C", "tempf": "°F", "uptime_sec": "s", "uptime_seconds": "s", "uptimesec": "s",
-    "celsius": "°C", "fahrenheit": "°F", "kwh": "kWh", "watt": "W", "watts": "W", "amps": "A", "hpa": "hPa", "ppm": "ppm", "ppb": "ppb", "dbm": "dBm", "mbar": "mbar",
+    "celsius": "°C", "fahrenheit": "°F", "kwh": "kWh", "watt": "W", "watts": "W", "amps": "A", "hpa": "hPa", "ppm": "ppm", "ppb": "ppb", "pct": "%", "liters": "L", "litres": "L", "kw": "kW", "wh": "Wh", "hz": "Hz", "dbm": "dBm", "mbar": "mbar",
 }  # fmt: skip
 # tempC, outTempF, dewPointC: the scale as a capital of its own.
 CAMEL = re.compile(r"(?:[tT]emp|[tT]emperature|[pP]oint|[cC]hill|[iI]ndex|[lL]ike)[CF]\Z")
 # voltage, battery_voltage, l1_voltage, input.voltage, batteryVoltage; no overvoltage, which is a state.
 VOLTAGE = re.compile(r"(?:(?:\A|[^A-Za-z])(?:[vV]oltage|VOLTAGE|[vV]olts?)|[a-z0-9]Voltage|(?i:\Abatteryvoltage))\Z")
+# batteryV, humidityPct, energyKwh: a suffix may begin with a capital instead of behind a stroke.
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 TINY = re.compile(r"_?[0-9]{1,2}\Z")
 
 
@@ -109,13 +111,18 @@ def by_suffix(key: str) -> str | None:
     if key.endswith(")"):
         inside = key[:-1].rpartition("(")[2].strip()
         return normal(inside) if inside in WRITTEN else None
-    lower = key.lower().replace("-", "_")
+    return _ending(key.lower().replace("-", "_")) or _ending(HUMP.sub("_", key).lower())
+
+
+def _ending(lower: str) -> str | None:
     found: tuple[str, str] | None = None
     for suffix, unit in SUFFIXES:
         if lower.endswith(suffix) and len(lower) > len(suffix) and (found is None or len(suffix) > len(found[0])):
             found = (suffix, unit)
     if found is None:
         return None
+    if found[0] == "_ms" and ("wind" in lower or "speed" in lower or "gust" in lower):
+        return "m/s"
     words = ONE_LETTER.get(found[0])
     if words is not None and not any(word in lower[: -len(found[0])] for word in words):
         return None

@@ -27,7 +27,7 @@ UNITS = {
     "ac_frequency": "Hz", "frequency": "Hz", "target_distance": "m", "range": "m", "detection_distance": "m",
     "detection_range": "m", "shield_range": "m", "entry_distance_indentation": "m", "distance": "m",
     "elapsed": "ms", "calibration_time": "s", "occupancy_timeout": "s", "action_duration": "s",
-    "keep_time": "s", "fading_time": "s", "duration": "s", "transition": "s", "boost_time": "s",
+    "keep_time": "s", "fading_time": "s", "duration": "s", "transition": "s", "boost_time": "s", "countdown": "s",
     "auto_relock_time": "s", "detection_interval": "s", "detection_delay": "s", "departure_delay": "s", "entry_filter_time": "s",
     "block_time": "s",
     "angle": "°", "angle_x": "°", "angle_y": "°", "angle_z": "°", "angle_x_absolute": "°", "angle_y_absolute": "°",
