@@ -43,6 +43,7 @@ POST   /fragments/widgets/<widget_id>/refresh  owner refresh
 POST   /logout                              owner
 POST   /theme                               owner
 GET    /broker                              owner
+GET    /broker/sign                         owner
 GET    /messages                            owner
 GET    /dashboards                          owner
 POST   /dashboards                          owner

@@ -96,3 +96,35 @@ def test_the_password_of_the_broker_is_shown_nowhere(tmp_path: Path) -> None:
 def test_a_dashboard_can_still_be_imported_from_the_page_of_an_empty_one(tmp_path: Path) -> None:
     with Empty(tmp_path) as made:
         assert 'href="/dashboards/import"' in made.page()
+
+
+def test_the_sign_of_the_broker_follows_on_pages_without_a_socket(tmp_path: Path, broker: Mosquitto) -> None:
+    with Empty(tmp_path, broker.url) as made:
+        made.connected()
+        client = made.site.app.test_client()
+
+        def asks(markup: str) -> str:
+            (address,) = re.findall(r'<button class="conn" [^>]*hx-get="([^"]+)"', markup)
+            return str(address)
+
+        for page in ("/d/home", "/devices", "/settings/broker", "/gallery"):
+            address = asks(client.get(page).text)
+            assert address == "/broker/sign?shown=here"
+            assert client.get(address).status_code == 204
+        broker.stop()
+        until(lambda: made.runtime.mqtt is not None and not made.runtime.mqtt.state.connected)
+        until(lambda: "Broker away" in client.get(address).text)
+        gone = client.get(address).text
+        assert 'data-broker="away"' in gone
+        broker.start()
+        until(lambda: client.get(asks(gone)).status_code == 200)
+        made.connected()
+        back = until(lambda: client.get(asks(gone)).text)
+        assert "Broker away" not in str(back)
+
+
+def test_without_a_broker_there_is_no_sign(tmp_path: Path) -> None:
+    with Empty(tmp_path) as made:
+        client = made.site.app.test_client()
+        assert "/broker/sign" not in client.get("/devices").text
+        assert client.get("/broker/sign").status_code == 204

@@ -22,6 +22,7 @@ ROUTES = (
     ("/visualize", "visualize", visualize.visualize, ["GET", "POST"]),
     ("/messages", "messages", messages.messages, ["GET"]),
     ("/broker", "broker", messages.broker, ["GET"]),
+    ("/broker/sign", "broker_sign", messages.broker_sign, ["GET"]),
 )
 
 for rule, endpoint, view, methods in ROUTES:

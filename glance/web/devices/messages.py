@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template, request
+from flask import Response, render_template, request
 
 from glance.web import runtime
 from glance.web.devices import states
@@ -46,3 +46,11 @@ def broker() -> Any:
     """GET /broker: how the connection to the broker stands, as rows of the connection's popover."""
     rt = runtime()
     return render_template("_broker.html", broker=states.broker(rt))
+
+
+def broker_sign() -> Any:
+    """GET /broker/sign: the sign of the broker in the head of a page, where it shows another state than `shown`; else 204."""
+    now = states.broker(runtime())
+    if now is None or request.args.get("shown") == ("here" if now.connected else now.status):
+        return Response(status=204)
+    return render_template("_broker_sign.html", broker=now)
