@@ -1,8 +1,8 @@
 """How long a regular expression may take: in how many ways can it match a text of some length?
 
 Python's matcher tries one way after another and cannot be stopped meanwhile, while every other thread waits. So what came from
-somewhere else is judged before it runs. The estimate is an upper bound: it does not see that two ways exclude each other, except
-where alternatives begin with different characters.
+somewhere else is judged before it runs: the ways, times what one of them takes. The estimate is an upper bound: it does not see
+that two ways exclude each other, except where alternatives begin with different characters.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ _SHORT_TEXT = 60
 _SINGLE = ("LITERAL", "NOT_LITERAL", "IN", "ANY")
 _CATEGORIES = {"DIGIT": re.compile(r"\d"), "SPACE": re.compile(r"\s"), "WORD": re.compile(r"\w")}
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+# Characters compared in a row, and groups noted, that take as long as one way; and for how many ways a repeat of nothing counts,
+# because each is remembered, and neither the text nor its end stops them.
+_COMPARED, _GROUPS, _OF_NOTHING = 16, 8, 16
 
 
 def is_endless(pattern: str) -> bool:
@@ -28,7 +31,8 @@ def is_endless(pattern: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def ways(pattern: str, length: int) -> float:
-    """In how many ways, at most, `pattern` may be tried on `length` characters; infinite where they double with each one."""
+    """In how many ways, at most, `pattern` may be tried on `length` characters, a long way counted as several; infinite where they
+    double with each one."""
     try:
         tree = _parser.parse(pattern)
     except (re.error, OverflowError):
@@ -37,6 +41,7 @@ def ways(pattern: str, length: int) -> float:
         return math.inf
     try:
         inner = _sequence(tree, max(1, length))
+        inner *= 1 + _steps(tree, max(1, length))
     except (RecursionError, OverflowError):  # groups in groups in groups, or a sum that no number holds
         return math.inf
     first = str(tree[0][1]) if len(tree) and str(tree[0][0]) == "AT" else ""
@@ -79,6 +84,35 @@ def _repeat(least: int, most: int, part: Any, length: int) -> float:
     if most is _parser.MAXREPEAT and (inner > 1 or not shortest):
         return math.inf
     return _product([max(1, times - int(least) + 1), _power(inner, times)])
+
+
+def _steps(nodes: Any, length: int) -> float:
+    """How long one way takes at most, beside what every way does: repeats that must be, references back, groups."""
+    return math.fsum(_steps_of(str(kind), details, length) for kind, details in nodes)
+
+
+def _steps_of(kind: str, details: Any, length: int) -> float:
+    if kind in _REPEATS:
+        least, _, part = details
+        shortest, longest = part.getwidth()
+        times = float(max(1, least))
+        if len(part) == 1 and str(part[0][0]) in _SINGLE:
+            return min(times, length) / _COMPARED
+        each = 1 + _steps(part, length)
+        if not longest:
+            return _OF_NOTHING * times * each
+        return (min(times, length // shortest + 1) if shortest else times) * each
+    if kind == "SUBPATTERN":
+        return 1 / _GROUPS + _steps(details[-1], length)
+    if kind == "BRANCH":
+        return max(_steps(part, length) for part in details[1])
+    if kind in ("ASSERT", "ASSERT_NOT"):
+        return _steps(details[1], length)
+    if kind == "ATOMIC_GROUP":
+        return _steps(details, length)
+    if kind == "GROUPREF_EXISTS":
+        return max(_steps(part, length) for part in details[1:] if part is not None)
+    return length / _COMPARED if kind in ("GROUPREF", "GROUPREF_IGNORE") else 0.0
 
 
 def _is_parted(part: Any) -> bool:

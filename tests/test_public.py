@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from simple_websocket import ConnectionClosed
+from wsproto.events import CloseConnection
 
 from glance.images import Picture
 from glance.model import Widget
@@ -445,6 +446,20 @@ def test_a_guest_that_says_long_things_is_cut_off_and_gives_its_place_back(site:
     client.send("x" * (waking.LONGEST_WORD + 1))
     assert closed_with(client) == 1009
     until(lambda: site.app.extensions["glance.guests"]._open.total() == 0)
+
+
+def test_a_message_to_a_guest_who_was_just_cut_off_is_no_failure(
+    site: Shared, tally: Widget, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run(talk: sockets.Talk, *_: object) -> None:
+        # as the reading thread does it, between two messages of the sending one
+        talk._ws.sock.send(talk._ws.ws.send(CloseConnection(1009)))
+        talk._ws.send(sockets.BEAT)
+
+    monkeypatch.setattr(sockets.Talk, "run", run)
+    assert closed_with(site.socket(have=None)) == 1009
+    until(lambda: site.app.extensions["glance.guests"]._open.total() == 0)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_what_a_guest_says_while_nobody_listens_does_not_fill_the_memory(

@@ -37,6 +37,27 @@ def test_patterns_that_people_write_are_taken(pattern: str) -> None:
     assert not patterns.is_endless(pattern)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?:(?:\b){65535}){65535}x",
+        r"(?:\b){4000000}x",
+        "(?:(?:){65535}){65535}x",
+        "(?:(?:(?=a)){65535}){65535}",
+        r"^()\1{4000000}",
+    ],
+)
+def test_a_pattern_that_repeats_nothing_for_ever_is_known_before_it_runs(pattern: str) -> None:
+    assert patterns.is_endless(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^a*a{30000}b", "a{30000}b", "^a*(?:aa){20000}b", r"^(a*)\1b", "(?=a{30000})b", "()" * 190]
+)
+def test_what_one_way_takes_counts_too(pattern: str) -> None:
+    assert patterns.ways(pattern, 60_000) > 1_000_000
+
+
 def test_a_pattern_that_is_nested_too_deeply_to_be_judged_is_refused() -> None:
     assert patterns.is_endless("(" * 600 + "a" + ")" * 600)
 

@@ -54,6 +54,29 @@ def draw(renderer: CardRenderer, template: str, data: Any = BIG) -> str:
     return str(renderer.body(Made(template), widget(), data))
 
 
+MANY = "{% set ns = namespace(l=[data.part]) %}{% for i in range(14) %}{% set ns.l = ns.l + ns.l %}{% endfor %}"
+
+
+@pytest.mark.parametrize("part", [10**4000, "y" * 200_000], ids=["long numbers", "long texts"])
+@pytest.mark.parametrize("end", ["{{ ns.l|join|length }}", "{{ ns.l|join(',')|length }}", "{{ ns.l|string|length }}"])
+def test_one_part_that_stands_in_a_list_a_thousand_times_is_not_written_out(
+    renderer: CardRenderer, end: str, part: Any
+) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(CardError, match="text longer than"):
+            draw(renderer, MANY + end, {"part": part})
+        assert tracemalloc.get_traced_memory()[1] < 64_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_separator_does_not_multiply(renderer: CardRenderer) -> None:
+    with pytest.raises(CardError, match="text longer than"):
+        draw(renderer, "{{ range(1000)|join(data.part)|length }}", {"part": "y" * 200_000})
+    assert draw(renderer, "{{ data.rows|join(', ', 'b') }}", {"rows": [{"b": 1}, {"b": "<"}]}) == "1, &lt;"
+
+
 HEAVY = {
     "macros that call each other": "{% macro a(n) %}{% if n %}{{ a(n-1) }}{{ a(n-1) }}{% endif %}{% endmacro %}{{ a(40) }}",
     "calls without output": "{% macro a(n) %}{% if n %}{% set x=a(n-1) %}{% set x=a(n-1) %}{% endif %}{% endmacro %}{{ a(40) }}",

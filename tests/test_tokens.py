@@ -271,6 +271,17 @@ def test_changing_a_custom_widget_that_may_ask_a_unix_socket_takes_admin(site: S
     assert site.patch("/api/custom-widgets/mine", changes, token=token).status_code == status
 
 
+def test_making_a_dashboard_public_takes_admin(site: Site) -> None:
+    write, admin = make(site, "write")["token"], make(site, "write", "admin")["token"]
+    path = f"/api/dashboards/{site.dashboard()}"
+    for token, status in ((write, 403), (admin, 200)):
+        assert site.patch(path, {"is_public": True}, token=token).status_code == status
+        assert site.patch(path, {"public_address": "guests"}, token=token).status_code == status
+        made = site.post("/api/dashboards", {"title": "Open", "is_public": True}, token=token)
+        assert made.status_code == (403 if status == 403 else 201)
+    assert site.patch(path, {"is_public": False, "title": "Closed"}, token=write).status_code == 200
+
+
 def test_an_expired_token_is_401(site: Site) -> None:
     token = make(site, "read", expires_in_s=60)["token"]
     assert site.get("/api/dashboards", token=token).status_code == 200
@@ -379,6 +390,29 @@ def test_revoking_a_token_closes_its_sockets_with_4403_at_once(house: House, mon
     other.send('{"device_id": "house", "sensor_type": "t", "value": 1}')
     assert '"stored":1' in (other.receive(timeout=PATIENCE_S) or "")
     other.close()
+
+
+def test_a_follower_of_samples_is_closed_at_once_also_where_samples_come_at_that_moment(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((following, "LOOK_S"), (widget_socket, "LOOK_S"), (widget_socket, "ASK_S")):
+        monkeypatch.setattr(module, name, 600.0)
+    widget = house.widget()
+    token, value = house.runtime.tokens.make("Reader", ["read"])
+    client = house.open(f"/ws/widgets/{widget}", bearer(value))
+    hub = house.runtime.hub
+
+    def told() -> None:
+        for box in list(hub._boxes):
+            with box._condition:
+                box.mark(["again"])
+                box.stir()
+
+    until(lambda: house.followers() == 1)
+    told()
+    house.runtime.tokens.revoke(token.id)
+    told()
+    assert closed_with(client) == 4403
 
 
 def test_a_socket_ends_with_its_tokens_time(house: House) -> None:

@@ -99,6 +99,12 @@ HOSTILE = {
     "a regular expression that backtracks": "{{ value | regex_findall('(a+)+$') }}",
     "a regular expression on a long text": "{{ value | regex_search('a*b') }}",
     "regular expressions over and over": "{% for i in range(900) %}{% set x = value_json.text | regex_findall('a+b') %}{% endfor %}",
+    "a regular expression of many groups": "{{ value | regex_findall('" + "()" * 190 + "') | length }}",
+    "a regular expression that repeats nothing": r"{{ 'a' | regex_search('(?:(?:\\b){65535}){65535}x') }}",
+    "a regular expression that compares much each time": "{{ value | regex_match('a*(?:aa){20000}b') }}",
+    "a regular expression that refers back": r"{{ value | regex_match('(a*)\\1b') }}",
+    "long numbers written": "{% set ns = namespace(a=[10 ** 1000]) %}{% for i in range(14) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{{ ns.a }}",
+    "long numbers joined": "{% set ns = namespace(a=[10 ** 1000]) %}{% for i in range(14) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{{ ns.a | join }}",
     "new regular expressions over and over": "{% for i in range(900) %}{% set x = 'a' | regex_match('a{' ~ i ~ '}(b|c|d|e|f)*') %}{% endfor %}",
 }  # fmt: skip
 
@@ -118,7 +124,7 @@ def test_a_hostile_template_is_stopped_early_and_says_why(name: str) -> None:
     "template",
     [
         "{{ '%999999999d' % 1 }}", "{{ '%*d' % (999999999, 1) }}", "{{ '{:>999999999}'.format(1) }}", "{{ '{:{}}'.format(1, 999999999) }}",
-        "{{ '{0.__class__}'.format(1) }}", "{{ '{0[a]}'.format(value_json) }}", "{{ now().strftime('%999999999Y') }}", "{{ 99 ** 99 ** 99 }}",
+        "{{ '{0.__class__}'.format(1) }}", "{{ '{0[a]}'.format(value_json) }}", "{{ '{a.__class__}'.format(a=1, **{'a.__class__': 1}) }}", "{{ now().strftime('%999999999Y') }}", "{{ 99 ** 99 ** 99 }}",
         "{{ 10.0 ** 400 }}", "{{ [1] * 1000000000 }}", "{{ value | regex_replace('a', 'x' * 1000) }}", "{{ timedelta(days=10 ** 12) }}",
         "{{ value | float }}", "{{ '1' * 5000 | int }}", "{{ ('9' * 5000) | int }}", "{{ value | base64_decode('utf-7') }}", "{{ 'a' | regex_match('" + r"[\x00-\uffff]" * 40 + "', true) }}", "{{ 'a' | regex_match('" + "[Ā-ж]" * 40 + "') }}", "{{ value_json.list | map('string') }}",
     ],
@@ -245,6 +251,16 @@ def test_a_template_for_which_there_was_no_time_is_made_ready_with_a_later_messa
         unknown("x", {})
 
 
+def test_only_so_many_templates_stay_ready_and_the_others_are_made_ready_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_kept", sandbox.Ready())
+    monkeypatch.setattr(sandbox, "MOST_READY", 200)
+    made = [program("{{ value ~ " + str(number) + " ~ '" + "x" * 30 + "' }}") for number in range(20)]
+    assert sum(one._template is not None for one in made) <= 4
+    for number, one in enumerate(made):
+        assert one("a", "a") == f"a{number}" + "x" * 30
+    assert sum(one._template is not None for one in made) <= 4
+
+
 def test_now_is_the_time_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template_times.time, "time", lambda: 1_790_000_000.0)
     run = program("{{ now() | as_timestamp | int - value_json.at }} {{ utcnow().isoformat() }}")
@@ -311,3 +327,11 @@ def test_the_page_of_a_device_tells_which_template_was_stopped_and_why(tmp_path:
         site.runtime.stop()
     assert "power 120" in page
     assert "bad has no value, because its template loops more than 3000 times" in page
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ [float] }}", "{{ {'a': now} }}", "{{ [float] | to_json }}", "{{ [[namespace]] | string }}"]
+)
+def test_a_function_in_a_list_is_not_written(template: str) -> None:
+    with pytest.raises((ValueError, Refused)):
+        program(template, purses())("x", {})

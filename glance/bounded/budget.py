@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 # Characters that count as much as one item of a list.
@@ -119,7 +120,7 @@ class Budget:
         self.work(units)
 
     def fit(self, value: Any) -> Any:
-        """The value, unless writing it would make a text beyond what is allowed; looks no further than that."""
+        """The value, unless writing it would make a text beyond what is allowed; looks no further than that. TypeError: a function in it."""
         most = left = self.limits.text
         queue = [value]
         while queue:
@@ -133,8 +134,12 @@ class Budget:
             elif isinstance(part, (list, tuple)):
                 left -= 2 * len(part)
                 queue.extend(part if left >= 0 else ())
+            elif isinstance(part, (FunctionType, BuiltinFunctionType, MethodType, type)):
+                # written, it would tell where it lies in memory
+                raise TypeError("a function is no value")
             else:
-                left -= 1
+                # three bits for a digit, as good as
+                left -= 1 + (part.bit_length() // 3 if type(part) is int else 0)
             if left < 0:
                 raise self.too_long()
         self.work(1 + (most - left) // _CHARACTERS)

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, current_app
 from flask_sock import Sock
-from simple_websocket import ConnectionClosed
 from simple_websocket.ws import Server
 from werkzeug.exceptions import Forbidden
 
@@ -17,7 +16,7 @@ from glance.web import door
 from glance.web.api.body import parse
 from glance.web.api.readings import store
 from glance.web.api.routing import encode
-from glance.web.waking import hold_back
+from glance.web.waking import LEFT, hold_back
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ def ingest_socket(ws: Server) -> None:
             elif mailbox.take(0) is None:
                 ws.close(RESTARTING, "Glance is stopping.")
                 return
-    except (ConnectionClosed, OSError):
+    except LEFT:
         log.debug("A sender of readings left.")
     finally:
         ws.event.on_set = None

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from flask_sock import Sock
 from markupsafe import Markup
-from simple_websocket import ConnectionClosed
 from simple_websocket.ws import Server
 
 from glance.errors import NotFound
@@ -28,7 +27,7 @@ from glance.web.layouts import Layouts, definitions_of, pack, page_assets, remem
 from glance.web.public_cards import GuestCards
 from glance.web.ranges import has_range, lines_of
 from glance.web.sockets import GONE, Talk
-from glance.web.waking import wake_by
+from glance.web.waking import LEFT, wake_by
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +192,7 @@ def socket(ws: Server, address: str) -> None:
     try:
         slug = rt.dashboards.public(address).slug
         Talk(rt, _cards(address), ws, mailbox, slug).run(_Standing(rt, address, slug), "This page is no longer shared.")
-    except (ConnectionClosed, OSError):
+    except LEFT:
         log.debug("A guest of %s left.", address)
     except NotFound:
         ws.close(GONE, "There is nothing here.")

@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Blueprint, Flask, current_app
 from flask_sock import Sock
-from simple_websocket import ConnectionClosed
 from simple_websocket.ws import Server
 
 from glance.errors import NotFound
@@ -23,7 +22,7 @@ from glance.web.devices.wording import broker_now
 from glance.web.fragments import Fragments, Rendered, fragments, page_version
 from glance.web.held import Held
 from glance.web.pace import Pace
-from glance.web.waking import LONGEST_WORD, Wake, wake_by
+from glance.web.waking import LEFT, LONGEST_WORD, Wake, wake_by
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ def dashboard_socket(ws: Server, slug: str) -> None:
     try:
         talk = Talk(rt, fragments(), ws, mailbox, slug, broker_now)
         talk.run(lambda: door.still_holds(passed), door.why_over(passed))
-    except (ConnectionClosed, OSError):
+    except LEFT:
         log.debug("A page of %s left.", slug)
     except NotFound:
         ws.close(GONE, "This dashboard is gone.")

@@ -6,7 +6,9 @@ import logging
 import threading
 from collections.abc import Callable
 
+from simple_websocket import ConnectionClosed
 from simple_websocket.ws import Server
+from wsproto.utilities import LocalProtocolError
 
 from glance.live import Mailbox
 
@@ -18,6 +20,8 @@ LONGEST_WORD = 256
 # So many messages of a sender of readings wait here at most; the rest waits on its side.
 MOST_WAITING = 200
 ROOM_S = 1.0
+# How a socket's sending thread learns that the other side is gone, or was told to go (1009) a moment ago by the reading thread.
+LEFT = (ConnectionClosed, LocalProtocolError, OSError)
 
 
 class Wake(threading.Event):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from flask import Blueprint, Flask, current_app, request
 from flask_sock import Sock
-from simple_websocket import ConnectionClosed
 from simple_websocket.ws import Server
 
 from glance.errors import Conflict, NotFound
@@ -16,6 +15,7 @@ from glance.runtime import Runtime
 from glance.web import door
 from glance.web.api.routing import need
 from glance.web.following import GONE, LOOK_S, MOST_BEHIND, REFUSED, REPLAYED, Follower, Group, Groups
+from glance.web.waking import LEFT
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def widget_socket(ws: Server, widget_id: str) -> None:
         with groups.joined(rt, widget_id, follower) as group:
             follower.catch_up(group, REPLAYED, cut=True)
             stay(ws, follower, group, lambda: door.still_holds(passed), door.why_over(passed))
-    except (ConnectionClosed, OSError):
+    except LEFT:
         log.debug("A follower of %s left.", widget_id)
     except NotFound as error:
         ws.close(GONE, error.sentence)

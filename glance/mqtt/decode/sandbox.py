@@ -7,7 +7,9 @@ use a quarter of the time (`Purse`); beyond that only those run that take next t
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, MappingView
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -33,6 +35,8 @@ MAX_CPU_S, MIN_CPU_S = 0.02, 0.002
 # How far they may overdraw to try those of which nobody knows yet what they take.
 DEBT_S = 0.1
 MOST_STRIKES, PAUSE_S = 3, 600.0
+# Characters of all templates that stay ready: one that is made ready takes some 50 bytes for each.
+MOST_READY = 500_000
 WAITS = "had to wait, because the templates of all messages together take too much time"
 _JINJAS = frozenset(
     "capitalize count d default dictsort e escape first groupby items join last length list lower map max min reject rejectattr "
@@ -82,6 +86,31 @@ class Purses(NamedTuple):
 def purses() -> Purses:
     """Full ones."""
     return Purses(Purse(0.25, 0.5), Purse(0.5, 2.0))
+
+
+class Ready:
+    """The programs that are ready to run: those unused for longest make room, and are made ready anew when a message needs them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sizes: OrderedDict[Program, int] = OrderedDict()
+        self._taken = 0
+
+    def keep(self, program: Program, size: int) -> None:
+        """This one was made ready just now; `size` in characters."""
+        with self._lock:
+            self._taken += size - self._sizes.pop(program, 0)
+            self._sizes[program] = size
+            while self._taken > MOST_READY and len(self._sizes) > 1:
+                oldest, freed = self._sizes.popitem(last=False)
+                self._taken -= freed
+                oldest.rest()
+
+    def used(self, program: Program) -> None:
+        """This one runs."""
+        with self._lock:
+            if program in self._sizes:
+                self._sizes.move_to_end(program)
 
 
 def _asks(name: str, *_more: Any, **_named: Any) -> Any:
@@ -148,6 +177,7 @@ class ValueEnvironment(BoundedEnvironment):
 
 _environment = ValueEnvironment()
 _purses = purses()
+_kept = Ready()
 
 
 class Program:
@@ -161,15 +191,16 @@ class Program:
         self._cost_s: float | None = None
         self._strikes, self._paused_until, self._fault = 0, 0.0, ""
 
-    def prepare(self) -> None:
-        """Make it ready to run, or find out why it cannot be."""
-        began = time.thread_time()
+    def prepare(self) -> Template | None:
+        """Make it ready to run and give it, or find out why it cannot be."""
+        began, template = time.thread_time(), None
         token = use(Budget(MAX_CPU_S, LIMITS))
         try:
             tree = _environment.raw(self._source)
             self.why = refused(tree, _environment.functions)
             if not self.why:
-                self._template = _environment.from_string(Weighing().visit(Asking(tree).visit(tree)))
+                self._template = template = _environment.from_string(Weighing().visit(Asking(tree).visit(tree)))
+                _kept.keep(self, len(self._source))
         except TemplateAssertionError as error:
             # Jinja's own words: No filter named 'x'.
             self.why = f"uses what is not known here ({str(error.message)[:80].rstrip('.')})"
@@ -180,6 +211,11 @@ class Program:
         finally:
             done(token)
             self._shared.making.pay(time.thread_time() - began)
+        return template
+
+    def rest(self) -> None:
+        """Give back what being ready takes."""
+        self._template = None
 
     def __call__(self, text: str, json: Any) -> str | None:
         """What the template writes, None for "None"; ValueError where it fails, Refused where it may not go on."""
@@ -198,13 +234,17 @@ class Program:
 
     def _ready(self) -> Template:
         """The template; made ready now where there was no time for it when it was declared."""
-        if self._template is None and not self.why:
+        # read once: another thread may take it away
+        template = self._template
+        if template is None and not self.why:
             if self._shared.making.left_s() <= 0:
                 raise Refused(WAITS)
-            self.prepare()
-        if self._template is None:
+            template = self.prepare()
+        else:
+            _kept.used(self)
+        if template is None:
             raise Refused(self.why)
-        return self._template
+        return template
 
     def _run(self, template: Template, text: str, json: Any) -> str:
         left_s = self._shared.running.left_s()

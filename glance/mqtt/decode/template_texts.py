@@ -57,7 +57,9 @@ def formatted(pattern: str, *values: Any, **named: Any) -> str:
     for _, name, form, conversion in string.Formatter().parse(pattern):
         if name is None:
             continue
-        if not (name == "" or name.isdigit() or name in named) or conversion or not _FIELD.match(form or ""):
+        # A name in `named` may be "a.b", which asks `a` for its field.
+        plain = name == "" or name.isdigit() or (name.isidentifier() and name in named)
+        if not plain or conversion or not _FIELD.match(form or ""):
             raise ValueError("a format that is not taken")
     return pattern.format(
         *(_printable(value) for value in values), **{name: _printable(value) for name, value in named.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import url_for
@@ -11,7 +12,7 @@ from glance.model import Dashboard
 from glance.web import runtime
 from glance.web.api import paging, schemas, shown
 from glance.web.api.etag import etag, expected_version, refuse_stale
-from glance.web.api.routing import route
+from glance.web.api.routing import need, route
 
 TAG = "Dashboards"
 ONE = ("The dashboard, with its ETag.", schemas.ref("Dashboard"))
@@ -45,6 +46,7 @@ def list_dashboards() -> Any:
 )
 def create_dashboard(body: dict[str, Any]) -> Any:
     """Needs `title`; without `slug` one is made from the title. The first dashboard becomes the default."""
+    _needs_admin_to_publish(body)
     rt = runtime()
     later: dict[str, Any] = {name: body[name] for name in ("position", "is_public", "public_address") if name in body}
     with rt.db.write():
@@ -81,6 +83,7 @@ def get_dashboard(slug: str) -> Any:
 )
 def change_dashboard(slug: str, body: dict[str, Any]) -> Any:
     """Changes the fields that are given; a stale If-Match is 412 with `current`."""
+    _needs_admin_to_publish(body)
     if "title" in body:
         body = body | {"title": body["title"].strip()}
     try:
@@ -89,6 +92,12 @@ def change_dashboard(slug: str, body: dict[str, Any]) -> Any:
         raise shown_current(error) from error
     runtime().hub.mark_page(slug)
     return one(item)
+
+
+def _needs_admin_to_publish(body: Mapping[str, Any]) -> None:
+    """403 where a dashboard is shown to everybody, or elsewhere, and the caller lacks the scope for that."""
+    if body.get("is_public") or body.get("public_address"):
+        need("admin")
 
 
 @route(
