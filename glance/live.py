@@ -23,6 +23,8 @@ class Mailbox:
         self._heard: frozenset[int] = frozenset()
         self._closed = False
         self._stirred = False
+        # how often it was stirred
+        self.stirs = 0
         self.is_page = False
 
     @property
@@ -58,6 +60,7 @@ class Mailbox:
         """Wake the one who waits, or who waits next."""
         with self._condition:
             self._stirred = True
+            self.stirs += 1
             self._condition.notify()
 
     def take(self, timeout_s: float) -> set[str] | None:

@@ -280,6 +280,19 @@ def test_of_the_units_in_an_older_file_nobody_knows_who_told_them(site: Site) ->
     assert (unit(site), values(site)) == ("mV", [900.0, 950.0])
 
 
+def test_the_owners_unit_of_a_merged_line_in_an_older_file_holds_for_all_of_it(site: Site) -> None:
+    for value, device in ((1000.0, "old"), (2000.0, "new"), (3000.0, "newest")):
+        send(site, value, "Wh", device=device)
+    for part, root in (("newest", "new"), ("new", "old")):
+        site.devices.merge(part, root)
+    site.ingest.flush()
+    with site.db.write() as con:
+        con.execute("UPDATE series SET own_unit = 'kWh' WHERE part_of IS NULL")
+        con.execute(next(text for number, text in migrations.steps() if number == 10))
+    site.reopen(crash=True)
+    assert (unit(site, device="old"), values(site, device="old")) == ("kWh", [1000.0, 2000.0, 3000.0])
+
+
 # The owner's unit
 
 
@@ -397,6 +410,18 @@ def test_merged_sensors_of_different_units_are_one_line_and_can_be_parted(site: 
     site.devices.separate("new")
     assert values(site, device="new") == [68.0, 69.8, 71.6]
     assert (unit(site, device="new"), values(site, device="old")) == ("°F", [20.0])
+
+
+def test_the_owners_unit_holds_for_all_of_a_merged_line(site: Site) -> None:
+    send(site, 1000.0, "Wh", device="old")
+    send(site, 2000.0, "Wh", device="new")
+    site.devices.merge("new", "old")
+    site.devices.change_sensor("old", "s", {"own_unit": "kWh"})
+    send(site, 3000.0, "Wh", device="new")
+    assert (unit(site, device="old"), values(site, device="old")) == ("kWh", [1000.0, 2000.0, 3000.0])
+    assert newest(site, device="old") == 3000.0
+    site.devices.change_sensor("old", "s", {"own_unit": None})
+    assert (unit(site, device="old"), values(site, device="old")) == ("Wh", [1000.0, 2000.0, 3000.0])
 
 
 def test_averages_of_merged_sensors_are_in_one_unit(site: Site) -> None:

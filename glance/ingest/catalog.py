@@ -55,7 +55,8 @@ class Catalog:
             root = self.root(track)
             if root is not track and (sensor.forgotten_at is None or root.sensor.forgotten_at is not None):
                 root.parts.append(track)
-                self.merged_by_key[(sensor.device, sensor.sensor)] = track
+                if sensor.forgotten_at is None:
+                    self.merged_by_key[(sensor.device, sensor.sensor)] = track
             if sensor.forgotten_at is None:
                 self.by_key[(sensor.device, sensor.sensor)] = root
                 self._counts[sensor.device] = self._counts.get(sensor.device, 0) + 1
@@ -258,11 +259,10 @@ class Catalog:
         """From now on read the samples of `part` with those of `root`, and count its readings for `root`."""
         if self.root(root) is part or part is root:
             return
-        key = (part.sensor.device, part.sensor.sensor)
         self.put_sensor(part, replace(part.sensor, part_of=root.sensor.id))
-        self.merged_by_key[key] = part
         root.parts += [part, *part.parts]
         part.parts = []
+        self.hold((part.sensor.device, part.sensor.sensor), root)
         for named, found in list(self.by_key.items()):
             if found is part:
                 self.by_key[named] = root
@@ -278,15 +278,35 @@ class Catalog:
         if root is track:
             return
         self.put_sensor(track, replace(track.sensor, part_of=None))
-        self.merged_by_key.pop((track.sensor.device, track.sensor.sensor), None)
         goes = [part for part in root.parts if self.root(part) is track]
         root.parts = [part for part in root.parts if part not in goes]
         track.parts = [part for part in goes if part is not track]
         for part in goes:
-            self.by_key[(part.sensor.device, part.sensor.sensor)] = track
+            if part.sensor.forgotten_at is None:
+                # under the name of a forgotten one another may send by now
+                self.by_key[(part.sensor.device, part.sensor.sensor)] = track
+        if track.sensor.forgotten_at is None:
+            self.hold((track.sensor.device, track.sensor.sensor), track)
         for each in (track, root):
             self.look_again(each)
         self.changes += 1
+
+    def hold(self, key: Key, root: Track) -> None:
+        """Find out which series holds what a device sends under a name: the newest of that name that was merged into `root`, else `root`."""
+        before = self.merged_by_key.pop(key, None)
+        named = [
+            part
+            for part in root.parts
+            if (part.sensor.device, part.sensor.sensor) == key and part.sensor.forgotten_at is None
+        ]
+        own = max(named, key=lambda part: part.sensor.id, default=None)
+        if own is None:
+            return
+        self.merged_by_key[key] = own
+        if before is not None and before is not own and own.sensor.unit is not None:
+            # a number without a unit is still in the one that was told last
+            sent = before.sensor.sent_unit or before.sensor.stored_unit
+            self.put_sensor(own, replace(own.sensor, sent_unit=None if sent == own.sensor.unit else sent), quietly=True)
 
     def look_again(self, root: Track) -> None:
         """What is read together with a series, or its unit, has changed: its newest value is another."""

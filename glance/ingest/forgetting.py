@@ -133,8 +133,9 @@ class Forgetting:
         if track.sensor.device not in below:
             return
         catalog.put_sensor(track, replace(track.sensor, forgotten_at=now))
-        for key in [key for key, found in catalog.by_key.items() if found is track]:
-            del catalog.by_key[key]
+        for named in (catalog.by_key, catalog.merged_by_key):
+            for key in [key for key, found in named.items() if found is track]:
+                del named[key]
 
     def _put_back(self, track: Track) -> None:
         catalog = self._catalog
@@ -145,6 +146,7 @@ class Forgetting:
         catalog.by_key[key] = root
         if newer is not None and newer is not root:
             catalog.join(newer, root)
+        catalog.hold(key, root)
 
     def _part(self, track: Track) -> list[int]:
         """Make a merged series stand for itself again; returns the series that was only made for the merge and is dropped with it."""

@@ -104,6 +104,10 @@ class Devices(Forgetting):
             before = track.sensor
             self._catalog.put_sensor(track, replace(track.sensor, **told))
             result = track.sensor
+            for part in track.parts:
+                if (part.sensor.unit, part.sensor.own_unit) == (before.unit, before.own_unit):
+                    # what the owner says of a line is said of all of it
+                    self._catalog.put_sensor(part, replace(part.sensor, own_unit=result.own_unit), quietly=True)
             if result.stored_unit != before.stored_unit:
                 self._catalog.look_again(self._catalog.root(track))
             if result.is_counter and result.counts_as != before.counts_as:

@@ -166,13 +166,15 @@ class Group:
             follower.wake.set()
 
     def _hand_out(self) -> None:
-        last = self.complete_id()
+        last, stirs = self.complete_id(), -1
         while True:
             taken = self._mailbox.take(LOOK_S)
             if taken is None:
                 self.end = RESTARTING, "Glance is stopping."
                 return
-            if not taken:
+            # a stir may come together with samples, and comes but once
+            before, stirs = stirs, self._mailbox.stirs
+            if not taken or stirs != before:
                 self._have_them_ask()
             upto = self.complete_id()
             if upto <= last:
