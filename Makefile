@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: run test demo lint format bench audit clean
+.PHONY: run test hostile demo lint format bench audit clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/ready
@@ -17,6 +17,11 @@ test: $(VENV)/ready-dev
 	@scripts/system-parts mosquitto chromium
 	@$(MAKE) --no-print-directory lint
 	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
+
+# `make test` tries some hostile strings in every field; this tries all of them in all.
+hostile: $(VENV)/ready-dev
+	@scripts/system-parts mosquitto chromium
+	$(VENV)/bin/python -m tests.e2e.hostile_round
 
 lint: $(VENV)/ready-dev
 	$(VENV)/bin/ruff check .

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, Route
 
 FILE = Path(__file__).resolve().parents[1] / "data" / "hostile_strings.json"
 WATCH = """
@@ -57,10 +57,46 @@ PARSED = f"""
   ({SCAN})(new DOMParser().parseFromString(html, 'text/html')).map(fault => `${{name}}: ${{fault}}`).slice(0, 5))
 """
 
+# Pages written into frames that nothing guards: what their markup would run, runs, and says so.
+RUN = """
+async (pages) => {
+  const hits = [];
+  await Promise.all(pages.map(([name, html]) => new Promise(done => {
+    const frame = document.createElement('iframe');
+    document.body.append(frame);
+    const end = () => {
+      if (!frame.isConnected) return;
+      try {
+        if (frame.contentWindow.__hit !== undefined) hits.push(`${name}: something was set`);
+      } catch { hits.push(`${name}: the page went elsewhere`) }
+      frame.remove();
+      done();
+    };
+    frame.addEventListener('load', () => setTimeout(end, 20));
+    setTimeout(end, 30000);
+    const doc = frame.contentDocument;
+    doc.open(); doc.write(html); doc.close();
+  })));
+  return hits;
+}
+"""
+
+
+def _long() -> list[str]:
+    """Strings that are hostile by their length or by what no text holds."""
+    return [
+        "t%N " + "x" * 70_000 + "<script>%H</script>",
+        "\0" * 50 + "<img src=x onerror=%H>",
+        "\ud83d<img src=x onerror=%H>\ude00\ud83d",
+        "\u202e" * 300 + "<svg onload=%H>" + "\u202c" * 300,
+        "t%Na" + "\u0301" * 2000 + '"onfocus=%H autofocus x="',
+        "&" * 5000 + "<p>" * 2000 + "<script>%H</script>",
+    ]
+
 
 def strings(origin: str) -> list[str]:
     """All of them, for a trap at `origin` (host:port)."""
-    kept: list[str] = json.loads(FILE.read_text(encoding="utf-8"))
+    kept: list[str] = json.loads(FILE.read_text(encoding="utf-8")) + _long()
     return [
         text.replace("%H", f"__h({n})")
         .replace("%A", f"window.__hit={n}")
@@ -82,8 +118,12 @@ class Watched:
         self.context.add_init_script(WATCH)
         self.context.route(lambda address: urlsplit(address).netloc != self.home, self._elsewhere)
         self.context.on("dialog", self._dialog)
-        self.page: Page = self.context.new_page()
-        self.page.on("popup", lambda page: self.faults.append(f"a window was opened: {page.url}"))
+        self.page = self._new_page()
+
+    def _new_page(self) -> Page:
+        page = self.context.new_page()
+        page.on("popup", lambda opened: self.faults.append(f"a window was opened: {opened.url}"))
+        return page
 
     def _dialog(self, dialog: Any) -> None:
         self.faults.append(f"a dialog was opened: {dialog.message}")
@@ -92,24 +132,31 @@ class Watched:
     def _elsewhere(self, route: Route, request: Request) -> None:
         """Nothing leaves for other hosts; only the card that frames pages may try."""
         framed = request.is_navigation_request() and request.frame.parent_frame is not None
-        if not framed or not request.frame.frame_element().evaluate("el => el.closest('.k-iframe') !== null"):
+        if not framed or not self._may_frame(request):
             self.faults.append(f"{self.page.url} asked for {request.url}")
         route.fulfill(body="<p>elsewhere</p>", content_type="text/html")
+
+    def _may_frame(self, request: Request) -> bool:
+        try:
+            return bool(request.frame.frame_element().evaluate("el => el.closest('.k-iframe') !== null"))
+        except Error:  # it is gone by now; SCAN looks at every frame, too
+            return True
 
     def open(self, address: str) -> None:
         """Go there and look at what came."""
         self.page.goto(address)
         self.look(address)
 
-    def look(self, where: str) -> None:
+    def look(self, where: str, page: Page | None = None) -> None:
         """What the page as it is now holds that it should not, and what it was kept from doing."""
-        found = self.page.evaluate(f"({SCAN})(document, true)") + self.page.evaluate("window.seen.splice(0)")
-        if self.page.evaluate("window.__hit ?? null") is not None:
+        page = page or self.page
+        found = page.evaluate(f"({SCAN})(document, true)") + page.evaluate("window.seen.splice(0)")
+        if page.evaluate("window.__hit ?? null") is not None:
             found.append("something was set")
-        if self.page.evaluate("typeof document.title + document.title").startswith("stringhit"):
+        if page.evaluate("typeof document.title + document.title").startswith("stringhit"):
             found.append("the title was set")
-        if urlsplit(self.page.url).netloc != self.home:
-            found.append(f"the page went to {self.page.url}")
+        if urlsplit(page.url).netloc != self.home:
+            found.append(f"the page went to {page.url}")
         self.faults += [f"{where}: {fault}" for fault in found]
 
     def parse(self, pages: list[tuple[str, str]]) -> None:
@@ -118,6 +165,42 @@ class Watched:
         for at in range(0, len(pages), 50):
             # The browser is handed text; half characters cannot come over a connection anyway.
             self.faults += self.page.evaluate(PARSED, pages[at : at + 50])
+
+    def run(self, pages: list[tuple[str, str]]) -> None:
+        """The same once more, as documents that no policy guards: the markup alone must do nothing."""
+        page = self._new_page()
+        page.route("**/static/**", lambda route: route.fulfill(body="", content_type="text/plain"))
+        page.route(
+            "**/unguarded",
+            lambda route: route.fulfill(body="<!doctype html><title>x</title>", content_type="text/html"),
+        )
+        page.goto(f"http://{self.home}/unguarded")
+        for at in range(0, len(pages), 25):
+            some = pages[at : at + 25]
+            before = len(self.faults)
+            self.faults += page.evaluate(RUN, some)
+            if len(self.faults) > before:
+                self.faults.append(f"(among {[name for name, _ in some]})")
+        page.close()
+
+    def open_answers(self, answers: list[tuple[str, str, str]]) -> None:
+        """Pages that were fetched (name, HTML, policy), each opened with our own scripts under its own policy."""
+        shown = dict[str, tuple[str, str]]()
+
+        def answer(route: Route, request: Request) -> None:
+            html, policy = shown[request.url.rpartition("/")[2]]
+            kind = "text/html; charset=utf-8"
+            route.fulfill(body=html, content_type=kind, headers={"Content-Security-Policy": policy})
+
+        page = self._new_page()
+        page.route("**/answered/*", answer)
+        # What they show may be gone by now, and a page that hears so leaves.
+        page.route_web_socket("**", lambda _: None)
+        for number, (name, html, policy) in enumerate(answers):
+            shown[str(number)] = (html, policy)
+            page.goto(f"http://{self.home}/answered/{number}")
+            self.look(name, page)
+        page.close()
 
     def close(self) -> None:
         """End it."""
