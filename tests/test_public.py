@@ -501,7 +501,7 @@ def by_program(site: Shared) -> None:
 
 
 def _owner(site: Shared, path: str, values: dict[str, Any], method: str = "POST") -> Any:
-    _, value = site.runtime.tokens.make("Program", ["write"])
+    _, value = site.runtime.tokens.make("Program", ["write", "admin"])
     client = site.app.test_client()
     if path.startswith("/api/"):
         return client.open(path, method=method, json=values, headers={"Authorization": f"Bearer {value}"})
