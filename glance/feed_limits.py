@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import Any
 
 from glance.errors import FetchError
 
 MAX_TAGS = 100_000
 MAX_DEPTH = 100
 MAX_ATTRIBUTES = 100
+# Before its first element: a declaration in one line, a DOCTYPE with entities, comments.
+MAX_PROLOG = 20_000
+MAX_DECLARATION = 500
+# An author's name and address; the parser looks for one in the other by a pattern that takes the square.
+MAX_AUTHOR = 300
 
 _ASIDE = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_ELEMENT = re.compile(rb"<\w")
+_SPACE = re.compile(rb"\s\s+")
 _ARTICLE = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)(?=[\s/>])", re.IGNORECASE)
 _TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>")
 _LONG_TAG = re.compile(rb"<[^<\s]+\s[^<]{300,}+")
@@ -58,7 +66,40 @@ def _disguises(encoding: str) -> bool:
         return False
 
 
+def short_authors(parser: Any) -> None:
+    """Have a mixin of feedparser look for names and addresses in the beginning of what stands for an author only; once is enough."""
+    if getattr(parser, "is_short", False):
+        return
+    look = parser._sync_author_detail
+
+    def look_shortly(self: Any, key: str = "author") -> None:
+        context = self._get_context()
+        text = context.get(key)
+        if isinstance(text, str):
+            context[key] = text[:MAX_AUTHOR]
+        look(self, key)
+
+    parser._sync_author_detail = look_shortly
+    parser.is_short = True
+
+
+def _prolog(body: bytes, host: str) -> bytes:
+    """The feed with what stands before its first element in a form that the parser's patterns take no square of."""
+    found = _ELEMENT.search(body)
+    head, rest = (body[: found.start()], body[found.start() :]) if found else (body, b"")
+    if not found and not body.lstrip().startswith(b"<"):
+        return body
+    head = _SPACE.sub(lambda run: b"\n" if b"\n" in run.group(0) else b" ", head)
+    # the parser looks for an encoding in the whole first line
+    first, sign, more = head.partition(b"?>")
+    if len(head) > MAX_PROLOG or (head.lstrip().startswith(b"<?") and len(first) > MAX_DECLARATION):
+        sentence = f"The feed of {host} has {len(head)} bytes before its first element; Glance reads no such feed."
+        raise FetchError(sentence, kind="format")
+    return first + sign + b"\n" + more.lstrip(b"\n") + rest if sign else head + b"\n" + rest
+
+
 def _measured(body: bytes, host: str, articles: int) -> bytes:
+    body = _prolog(body, host)
     # of equal length, so that a place in the one is the same place in the other
     bare = _ASIDE.sub(lambda found: b" " * len(found.group(0)), body)
     bare, body = _first(bare, body, articles)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import io
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from urllib.parse import urlsplit
 
 from glance.addresses import host_of, web_address
 from glance.errors import FetchError
-from glance.feed_limits import bounded
+from glance.feed_limits import bounded, short_authors
 from glance.plaintext import Plain, cut, plain, tidy
+from glance.worktime import OutOfTime, at_most
 
 TITLE_CHARS = 300
 SUMMARY_CHARS = 300
 MAX_ENTRIES = 500
+# Of one thread's own time: a feed of 500 articles takes a tenth of it on a small computer.
+MAX_WORK_S = 5.0
 
 _HTML_START = re.compile(
     rb"^\s*+(?:<!--(?:(?!-->).)*+-->\s*+)*+<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
@@ -51,8 +55,17 @@ class Feed:
     entries: tuple[Entry, ...]
 
 
-def parse_feed(body: bytes, content_type: str, url: str) -> Feed:
-    """Read a feed that came from `url`; FetchError(kind="format") with a sentence where it is none."""
+def parse_feed(body: bytes, content_type: str, url: str, deadline: float = math.inf) -> Feed:
+    """Read a feed that came from `url`; FetchError(kind="format") with a sentence where it is none, kind="timeout" where that takes
+    more than MAX_WORK_S of this thread's own time, or goes on past the deadline (monotonic)."""
+    try:
+        with at_most(MAX_WORK_S, deadline):
+            return _read(body, content_type, url)
+    except OutOfTime as error:
+        raise FetchError(f"The feed of {host_of(url)} takes too long to read.", kind="timeout") from error
+
+
+def _read(body: bytes, content_type: str, url: str) -> Feed:
     head = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     host = host_of(url)
     if not head:
@@ -61,7 +74,9 @@ def parse_feed(body: bytes, content_type: str, url: str) -> Feed:
         return _json_feed(body, url, host)
     # feedparser costs 4 MB and 30 ms: only where a feed is read
     import feedparser
+    import feedparser.mixin
 
+    short_authors(feedparser.mixin._FeedParserMixin)
     # a stream, never the bytes themselves: feedparser would take them for the name of a file to open
     parsed = feedparser.parse(
         io.BytesIO(bounded(body, content_type, host, MAX_ENTRIES)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -290,6 +291,51 @@ def test_a_feed_that_would_keep_the_parser_busy_never_reaches_it(
     with pytest.raises(FetchError, match=says) as caught:
         parse_feed(body, kind, "http://host/feed")
     assert caught.value.kind == "format"
+
+
+_QUOTES = b'encoding="' * 20_000
+
+
+@pytest.mark.parametrize(
+    ("body", "author"),
+    [
+        (_HEAD + b"<item><title>t</title><author>" + b"a" * 1_000_000 + b"</author></item>" + _TAIL, "a" * 99),
+        (
+            _HEAD + b"<item><title>t</title><author>Ann (ann@lan.example)</author></item>" + _TAIL,
+            "Ann (ann@lan.example)",
+        ),
+        (_HEAD.replace(b"?>", b"?>" + b"\n \n" * 300_000) + b"<item><title>t</title></item>" + _TAIL, None),
+        (_HEAD + b"<item><title>t</title><x>" + _QUOTES + b"</x></item>" + _TAIL, None),
+        (_HEAD.replace(b"?>", b"?> <!-- a > b -->") + b"<item><title>t</title></item>" + _TAIL, None),
+    ],
+    ids=["long author", "author with an address", "empty lines", "quotes in the first line", "comment"],
+)
+def test_what_the_parser_would_take_the_square_of_is_cut_short(body: bytes, author: str | None) -> None:
+    wide = body.replace(b'"1.0"', b'"1.0" encoding="utf-16"', 1).decode().encode("utf-16")
+    for form in (body, body.replace(b"\n", b" "), wide):
+        (entry,) = parse_feed(form, "", "http://host/feed").entries
+        assert entry.title == "t"
+        assert (entry.author or "").rstrip("…") == (author or "")
+
+
+@pytest.mark.parametrize("sign", [b"\n<!ENTITY a", b"<!-- -->\n", b"<?a ?>"])
+def test_what_stands_before_a_feed_has_an_end(sign: bytes) -> None:
+    with pytest.raises(FetchError, match="before its first element"):
+        parse_feed(_HEAD.replace(b"?>", b"?>" + sign * 100_000) + _TAIL, "", "http://host/feed")
+    with pytest.raises(FetchError, match="before its first element"):
+        parse_feed(
+            b"<?xml " + b'encoding="a" ' * 100 + b"?>" + _HEAD.partition(b"?>")[2] + _TAIL, "", "http://host/feed"
+        )
+
+
+@pytest.mark.parametrize("past", ["its own time", "the deadline"])
+def test_a_feed_that_takes_too_long_is_given_up_and_says_so(past: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glance.feeds.MAX_WORK_S", 0.2 if past == "its own time" else 600.0)
+    many = b"".join(b"<category>%d</category>" % number for number in range(40_000))
+    deadline = math.inf if past == "its own time" else time.monotonic()
+    with pytest.raises(FetchError, match="takes too long") as caught:
+        parse_feed(_HEAD + b"<item>" + many + b"</item>" + _TAIL, "", "http://host/feed", deadline)
+    assert caught.value.kind == "timeout"
 
 
 @pytest.mark.parametrize("number", [MAX_ENTRIES - 1, MAX_ENTRIES, MAX_ENTRIES + 1, 60_000])

@@ -147,7 +147,7 @@ def _get(wanted: _Wanted, timeout_s: float, io: SourceIO) -> _Got:
     )
     # header names come in the upstream's own case
     kind = next((value for name, value in response.headers.items() if name.lower() == "content-type"), "")
-    return _Got(parse_feed(response.body, kind, response.url or wanted.url), response.not_modified)
+    return _Got(parse_feed(response.body, kind, response.url or wanted.url, io.deadline), response.not_modified)
 
 
 def _nothing_new(outcomes: list[Outcome[_Got]], previous: Any) -> bool:
