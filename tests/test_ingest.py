@@ -18,6 +18,7 @@ from glance.ingest.flood import Limits
 from glance.ingest.latecomers import MOST_SENSORS, Latecomers
 from glance.ingest.liveness import standing
 from glance.ingest.pending import IDLE_S, Pending
+from glance.ingest.receiving import LEARNED_EVERY_S
 from glance.mqtt.client.state import BrokerState
 from glance.mqtt.readings import Bridged, DeviceInfo, Liveness, Outcome, Removed, Renamed, SensorInfo
 from glance.standings import Standings
@@ -1006,3 +1007,27 @@ def test_a_crowd_of_threads_submits_and_reads_without_losing_anything(tmp_path: 
         assert not faults
         found = [sample.value for sample in site.samples.since(series, 0)]
         assert sorted(value for value in found if value is not None) == [-1.0, *map(float, range(200))]
+
+
+def test_what_the_decoder_learned_survives_a_crash_soon_after(site: Site) -> None:
+    # the broker may have been away too, and have forgotten its retained messages
+    site.decoder.learned, site.decoder.changes = "declared", 1
+    site.clock.forward(LEARNED_EVERY_S)
+    site.put(reading("d", "s", 1.0))
+    site.ingest.settle()
+    site.ingest._upkeep.run()
+    site.reopen(crash=True)
+    assert site.decoder.learned == "declared"
+
+
+def test_what_is_learned_in_a_large_home_is_not_written_each_time(site: Site) -> None:
+    written = []
+    put_state = site.ingest._upkeep._inbox.put_state
+    site.ingest._upkeep._inbox.put_state = lambda state: (written.append(state), put_state(state))  # type: ignore[method-assign, assignment]
+    for change in range(1, 40):
+        site.decoder.learned, site.decoder.changes = "x" * 100_000 + str(change), change
+        site.clock.forward(LEARNED_EVERY_S)
+        site.put(reading("d", "s", float(change)))
+        site.ingest.settle()
+        site.ingest._upkeep.run()
+    assert len([state for state in written if "decoder" in state]) == 1

@@ -15,7 +15,7 @@ from glance.ingest.upkeep import Upkeep
 from glance.ingest.writer import Writer
 from glance.mqtt.readings import Outcome
 
-LEARNED_EVERY_S = 60.0
+LEARNED_EVERY_S = 15.0
 # After so long on a connection the broker has sent what it had queued, and what comes is of now.
 QUEUE_S = 10.0
 

@@ -32,6 +32,8 @@ DAY_S = 86400.0
 # No payload's time is believed that is further ahead of the clock.
 AHEAD_S = 300.0
 MAX_HOURS_AT_ONCE = 48
+# What the decoder learned is written beside what the samples take: so many bytes a second at most, and not with each declaration.
+LEARNED_BYTES_PER_S, LEARNED_EVERY_S = 100, 15.0
 FIVE_MS = FIVE_S * 1000
 
 
@@ -88,6 +90,7 @@ class Upkeep:
         self._folded_at = clock()
         # what the decoder learned, handed over by the thread that uses it
         self.learned = self._stored_learned = state.get("decoder", "")
+        self._learned_at = clock.passed()
         self._stored_recount = state.get("recount", "[]")
         self._recount: set[int] = set(json.loads(self._stored_recount))
         self._late: list[tuple[int, int]] = [(series, hour) for series, hour in json.loads(state.get("late", "[]"))]
@@ -98,6 +101,9 @@ class Upkeep:
     def run(self, between: Callable[[], None] = lambda: None) -> None:
         """Do what is due; `between` is called between two transactions of what takes longer."""
         self._note_recount()
+        wait_s = max(LEARNED_EVERY_S, len(self.learned) / LEARNED_BYTES_PER_S)
+        if self._clock.passed() - self._learned_at >= wait_s or not self._stored_learned:
+            self._note_learned()
         self.letting_go.between = between
         is_full = self.unfolded >= FOLD_ROWS or self.letting_go.is_crowded(self.unfolded)
         if not self._clock.is_set:
@@ -223,10 +229,14 @@ class Upkeep:
             again = self.can_come_again()
         if again is not None:
             self._inbox.replace_seen(again)
+        self._note_learned()
+
+    def _note_learned(self) -> None:
+        """Store what the decoder learned, where that has changed: after a crash the broker may not tell it again."""
         learned = self.learned
         if learned != self._stored_learned:
             self._inbox.put_state({"decoder": learned})
-            self._stored_learned = learned
+            self._stored_learned, self._learned_at = learned, self._clock.passed()
 
     # Rolling up
 
