@@ -138,5 +138,7 @@ def test_the_door_can_be_touched(tmp_path: Path, look: Callable[..., Look], pass
         phone = look(**PHONE).open(site.address + "/")
         assert phone.page.url.startswith(site.address + ("/login" if password else "/setup"))
         assert phone.run(TOO_SMALL) == []
+        # what it still loads would find nobody
+        phone.page.wait_for_load_state("networkidle")
     finally:
         site.stop()
