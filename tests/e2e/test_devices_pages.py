@@ -85,6 +85,7 @@ def test_a_page_whose_scripts_come_late_comes_to_life_all_the_same(site: Site, l
     page.page.add_init_script("window.asked = 0; addEventListener('glance:ask', () => { asked += 1; }, true);")
     page.page.goto(f"{site.address}/devices", wait_until="commit")
     page.until("window.asked > 0", timeout_s=30)
+    assert held, "the scripts are late"
     climate(site, 23.9)
     for route in held:
         route.continue_()
