@@ -50,6 +50,9 @@ def main() -> int:
     print(
         f"{len(strings)} strings, {len(places)} places ({whole} of them with all that can be sent there), {len(pairs)} pairs in {minutes:.0f} minutes."
     )
+    for (name, place), count in sorted(places.items()):
+        if count < MOST_OF_ALL * len(strings):
+            print(f"only {count}: {name} {place}")
     if not pairs:
         print("Nothing was counted: the tests did not run.")
     return ran.returncode or int(not pairs)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from tests.e2e.hostile_fields import ROUND
 from tests.upstream import Reply, Seen, Upstream
 
 # What `answers` puts each of them in.
@@ -15,6 +17,10 @@ ANSWERED = """
 feed.title feed.link feed.author feed.description atom.title atom.link atom.content calendar.summary calendar.location calendar.description
 calendar.url rows.title rows.subtitle rows.url rows.icon rows.status rows.at rows.(key) text xml failure.body failure.heads picture
 """.split()
+# So many ways to fail has `failure`, so many kinds `picture`.
+FAILURES, PICTURES = 8, 6
+# No card shows all of them: each widget gets the answer to one part. In the suite most have a card that shows the first of them only.
+PARTS = 12 if ROUND else 2
 
 
 def mixed(value: Any, texts: Iterator[str]) -> Any:
@@ -70,40 +76,84 @@ def messages(n: int, text: str) -> list[tuple[str, Any]]:
     ]  # fmt: skip
 
 
+def parts(texts: list[str]) -> list[list[str]]:
+    """The strings in as many parts as there are widgets for each kind of answer."""
+    return [texts[part::PARTS] for part in range(PARTS)]
+
+
 def answers(upstream: Upstream, texts: list[str]) -> None:
-    """Everything an upstream can say, in the shapes that Glance reads."""
+    """Everything an upstream can say, in the shapes that Glance reads, each shape with a part of the strings."""
     plain = [whole(text) for text in texts]
-    safe = ["".join(c for c in text if c in "\t\n" or c >= " ") for text in plain]
-    items = "".join(
-        f"<item><title>{html.escape(t)}</title><link>{html.escape(t)}</link><author>{html.escape(t)}</author><guid>{n}</guid>"
-        f"<pubDate>Fri, 20 Nov 2026 08:00:{n % 60:02d} GMT</pubDate>"
-        f"<description>{html.escape(t)}</description><enclosure url='{html.escape(upstream.url(f'/picture?n={n}'))}' type='image/png'/></item>"
-        for n, t in enumerate(safe)
+    for part, some in enumerate(parts(texts)):
+        _answer_part(upstream, part, [(texts.index(text), whole(text)) for text in some])
+    upstream.handle("/fail", lambda seen: failure(seen, plain))
+    upstream.handle("/picture", lambda seen: picture(seen, plain))
+
+
+def failing(upstream: Upstream, number: int, way: int | None = None) -> str:
+    """The address that fails with a string, in one of the ways or in another for each string."""
+    return upstream.url(f"/fail?n={number}&as={number % FAILURES if way is None else way}")
+
+
+def fetched(upstream: Upstream, texts: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(type, params) of a widget for each answer; each is asked for a part of the strings."""
+    url = upstream.url
+    for part, some in enumerate(parts(texts)):
+        for kind in range(PICTURES) if ROUND else ("",):
+            yield "feed", {"urls": [{"url": url(f"/feed-{part}?as={kind}.")}], "pictures": True, "limit": 200}
+        yield "feed", {"urls": [{"url": url(f"/atom-{part}")}], "pictures": True, "limit": 200}
+        yield "calendar", {"urls": [{"url": url(f"/calendar-{part}")}], "days": 366}
+        yield "table", {"data_source": {"kind": "http", "url": url(f"/rows-{part}")}, "limit": 200}
+        yield "list", {"data_source": {"kind": "http", "url": url(f"/rows-{part}")}, "limit": 200}
+        yield "stat", {"data_source": {"kind": "http", "url": url(f"/text-{part}"), "format": "text"}}
+        yield (
+            "table",
+            {"data_source": {"kind": "http", "url": url(f"/xml-{part}"), "format": "xml", "pick": {"rows": "l.r"}}},
+        )
+        checks = [{"name": whole(text)[:80] or "x", "url": failing(upstream, texts.index(text))} for text in some]
+        for at in range(0, len(checks) if ROUND else 30, 30):
+            yield "services", {"checks": checks[at : at + 30]}
+
+
+def _answer_part(upstream: Upstream, part: int, numbered: list[tuple[int, str]]) -> None:
+    safe = [(n, "".join(c for c in text if c in "\t\n" or c >= " ")) for n, text in numbered]
+    upstream.handle(
+        f"/feed-{part}",
+        lambda seen: Reply(
+            200, _rss(upstream, safe, seen.query["as"][0].rstrip(".")), {"Content-Type": "application/rss+xml"}
+        ),
     )
-    rss = f"<rss version='2.0'><channel><title>{html.escape(safe[0])}</title>{items}</channel></rss>"
-    upstream.answer("/feed", rss, content_type="application/rss+xml")
     entries = "".join(
         f"<entry><id>{n}</id><title type='html'>{html.escape(t)}</title><link href='{html.escape(t, quote=True)}'/>"
         f"<content type='html'>{html.escape(t)}</content><updated>2026-11-20T08:00:00Z</updated></entry>"
-        for n, t in enumerate(safe)
+        for n, t in safe
     )
-    upstream.answer(
-        "/atom", f"<feed xmlns='http://www.w3.org/2005/Atom'>{entries}</feed>", content_type="application/atom+xml"
-    )
+    atom = f"<feed xmlns='http://www.w3.org/2005/Atom'>{entries}</feed>"
+    upstream.answer(f"/atom-{part}", atom, content_type="application/atom+xml")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
     events = "".join(
-        f"BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART:2026{1 + n % 12:02d}{1 + n % 28:02d}T100000Z\r\nSUMMARY:{_ics(t)}\r\n"
+        f"BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART:{tomorrow + timedelta(days=n):%Y%m%d}T100000Z\r\nSUMMARY:{_ics(t)}\r\n"
         f"LOCATION:{_ics(t)}\r\nDESCRIPTION:{_ics(t)}\r\nURL:{_ics(t)}\r\nEND:VEVENT\r\n"
-        for n, t in enumerate(safe)
+        for n, t in safe
     )
-    upstream.answer("/calendar", f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-WR-CALNAME:{_ics(safe[2])}\r\n{events}END:VCALENDAR\r\n", content_type="text/calendar")  # fmt: skip
-    rows = [{"title": t, "subtitle": t, "url": t, "icon": t, "status": t, "at": t, t[:40]: t} for t in texts]
-    upstream.json("/rows", rows)
-    upstream.answer("/text", "\n".join(plain))
-    upstream.answer(
-        "/xml", "<l>" + "".join(f"<r><v>{html.escape(t)}</v></r>" for t in safe) + "</l>", content_type="text/xml"
+    calendar = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-WR-CALNAME:{_ics(safe[1][1])}\r\n{events}END:VCALENDAR\r\n"
+    upstream.answer(f"/calendar-{part}", calendar, content_type="text/calendar")
+    rows = [{"title": t, "subtitle": t, "url": t, "icon": t, "status": t, "at": t, t[:40]: t} for _, t in numbered]
+    upstream.json(f"/rows-{part}", rows)
+    upstream.answer(f"/text-{part}", "\n".join(text for _, text in numbered))
+    xml = "<l>" + "".join(f"<r><v>{html.escape(t)}</v></r>" for _, t in safe) + "</l>"
+    upstream.answer(f"/xml-{part}", xml, content_type="text/xml")
+
+
+def _rss(upstream: Upstream, numbered: list[tuple[int, str]], kind: str) -> bytes:
+    items = "".join(
+        f"<item><title>{html.escape(t)}</title><link>{html.escape(t)}</link><author>{html.escape(t)}</author><guid>{n}</guid>"
+        f"<pubDate>Fri, 20 Nov 2026 08:00:{n % 60:02d} GMT</pubDate><description>{html.escape(t)}</description>"
+        f"<enclosure url='{html.escape(upstream.url(f'/picture?n={n}&as={kind or n % PICTURES}'))}' type='image/png'/></item>"
+        for n, t in numbered
     )
-    upstream.handle("/fail", lambda seen: failure(seen, plain))
-    upstream.handle("/picture", lambda seen: picture(seen, plain))
+    title = html.escape(numbered[0][1])
+    return f"<rss version='2.0'><channel><title>{title}</title>{items}</channel></rss>".encode()
 
 
 def _ics(text: str) -> str:
@@ -116,9 +166,10 @@ def _head(text: str) -> str:
 
 
 def failure(seen: Seen, texts: list[str]) -> Reply:
-    """Each way to fail in turn, with the string in the body and in every header that could be shown."""
-    number = int(seen.query["n"][0])
-    text = texts[number]
+    """The way to fail that was asked for, with the string in the body and in every header that could be shown."""
+    if not seen.query.keys() >= {"n", "as"}:  # where a redirect to a string leads
+        return Reply(404)
+    text = texts[int(seen.query["n"][0])]
     raw, head = text.encode(), _head(text)
     said = {
         "Content-Type": head,
@@ -128,18 +179,18 @@ def failure(seen: Seen, texts: list[str]) -> Reply:
         "ETag": head,
         "Warning": head,
     }
-    turn = number % 8
-    if turn == 0:
+    way = int(seen.query["as"][0])
+    if way == 0:
         return Reply(302, raw, {"Location": head})
-    if turn == 1:
+    if way == 1:
         return Reply(302, raw, {"Location": "http://127.0.0.1:9/" + quote(head)})
-    if turn == 2:
+    if way == 2:
         return Reply(200, raw, said)
-    if turn == 3:
+    if way == 3:
         return Reply(200, b"<!doctype html><title>" + raw + b"</title>" + raw, {"Content-Type": "text/html"})
-    if turn == 4:
+    if way == 4:
         return Reply(200, json.dumps({"error": text, "message": text}).encode(), {"Content-Type": "application/json"})
-    return Reply((400, 401, 500)[turn - 5], json.dumps({"error": text, "message": text}).encode(), said)
+    return Reply((400, 401, 500)[way - 5], json.dumps({"error": text, "message": text}).encode(), said)
 
 
 def picture(seen: Seen, texts: list[str]) -> Reply:
@@ -148,4 +199,5 @@ def picture(seen: Seen, texts: list[str]) -> Reply:
     text = texts[number]
     drawn = f"<svg xmlns='http://www.w3.org/2000/svg' onload='__h({number})'><script>__h({number})</script><text>{html.escape(text)}</text></svg>"
     kinds = ["image/svg+xml", "text/html", "image/png", "application/javascript", _head(text), ""]
-    return Reply(200, (drawn if number % 2 else text).encode(), {"Content-Type": kinds[number % len(kinds)]})
+    kind = int(seen.query["as"][0])
+    return Reply(200, (drawn if kind % 2 else text).encode(), {"Content-Type": kinds[kind]})

@@ -17,8 +17,8 @@ from glance.model import Place, Widget
 from glance.store.custom_widgets import CustomWidgets
 from tests.e2e.copies import PREFIX, pushed_copies
 from tests.e2e.hostile import strings
-from tests.e2e.hostile_fields import Tried
-from tests.e2e.hostile_sent import ANSWERED, answers, messages, mixed, whole
+from tests.e2e.hostile_fields import ROUND, Tried
+from tests.e2e.hostile_sent import ANSWERED, FAILURES, answers, failing, fetched, messages, mixed, whole
 from tests.mosquitto import Mosquitto, Publisher
 from tests.page_site import Site
 from tests.upstream import Upstream
@@ -27,6 +27,9 @@ from tests.waiting import until
 TOKEN = "a-token-for-the-hostile-strings"
 PASSWORD = "a long enough password"
 COPIES, TOGETHER = 2, 21
+# What fails in which way, and which picture is of which kind: each string all of them in the round, each another in the suite.
+WAYS = range(FAILURES) if ROUND else (None,)
+FAILING = [f"failing-{way}" for way in WAYS]
 # Cards whose data are their params: how they take some strings.
 OWN_PARAMS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "notes": lambda some: {"text": "\n".join(some)},
@@ -104,7 +107,9 @@ class Hostile(Site):
     def fewer_dashboards(self, keep: int = 6) -> None:
         """Delete most of those with a hostile name: each is a tab on every page."""
         named = [
-            one.slug for one in self.runtime.dashboards.all() if one.slug not in ("home", "cards", "own", "titles")
+            one.slug
+            for one in self.runtime.dashboards.all()
+            if one.slug not in ("home", "cards", "own", "titles", "fetched", *FAILING)
         ]
         for slug in named[keep:]:
             self.ask("DELETE", f"/api/dashboards/{slug}")
@@ -182,25 +187,32 @@ class Hostile(Site):
             some = self.shown(turn, number)
             for widget, example in cards:
                 slug = widget.custom_widget.removeprefix(PREFIX)
-                params = OWN_PARAMS[slug](some) if slug in OWN_PARAMS else mixed(widget.params, cycle(some))
-                self.tried.body(f"params of {slug}", params)
-                self.tried.body(f"data of {slug}", mixed(example, cycle(some)))
-                with suppress(GlanceError):
-                    if slug in OWN_PARAMS or turn == 0:
+                own = OWN_PARAMS.get(slug)
+                params = own(some) if own else mixed(widget.params, cycle(some))
+                data = params if own else mixed(example, cycle(some))
+                if own or turn == 0 or ROUND:
+                    self.tried.body(f"params of {slug}", params)
+                    with suppress(GlanceError):
                         widget = self.runtime.placing.change(widget.id, {"params": params, "title": some[3][:120]})
+                self.tried.body(f"data of {slug}", data)
                 with suppress(GlanceError):
-                    self.runtime.refresher.push(widget, params if slug in OWN_PARAMS else mixed(example, cycle(some)))
+                    self.runtime.refresher.push(widget, data)
         self.push(self.sentinel, f"turn {turn}")
 
     def shown(self, turn: int, number: int) -> list[str]:
         """The strings of one copy of each card in a turn."""
-        at = (turn * COPIES + number) * TOGETHER
+        at = (turn * COPIES + number) * self._step
         return [whole(self.texts[(at + n) % len(self.texts)]) for n in range(TOGETHER)]
+
+    @property
+    def _step(self) -> int:
+        """So many strings on a copy of a card follows another: in the round each place of a card shows each string."""
+        return 1 if ROUND else TOGETHER
 
     @property
     def turns(self) -> int:
         """How many until each string was on each card."""
-        return -(-len(self.texts) // (COPIES * TOGETHER))
+        return -(-len(self.texts) // (COPIES * self._step))
 
     def fill_names(self) -> None:
         """Credentials, tokens, derived values and what the owner calls devices."""
@@ -213,7 +225,7 @@ class Hostile(Site):
             self.ask("POST", "/api/derived", derived)
             self.ask("PATCH", "/api/devices/known", {"name": text[:80], "room": text[:60]})
             self.ask("PATCH", "/api/devices/known/sensors/t", {"name": text[:80], "unit": text[:20]})
-            if n % 4 == 0:
+            if ROUND or n % 4 == 0:
                 self.ask("POST", "/api/credentials", {"name": f"c{n}", "value": text, "hosts": ["127.0.0.1"]})
                 self.ask("POST", "/api/tokens", {"name": "x", "scopes": [f"ingest:{text}", f"push:{text}"]})
                 self.ask("POST", "/api/derived", {**derived, "slug": f"e{n}", "expression": text})
@@ -250,32 +262,26 @@ class Hostile(Site):
         for place, text in product(ANSWERED, self.texts):
             self.tried.at(f"upstream {place}", text)
         self.runtime.dashboards.create("Fetched", slug="fetched")
-        url = self.upstream.url
-        wanted = [
-            ("feed", {"urls": [{"url": url("/feed"), "title": ""}], "pictures": True, "limit": 200}),
-            ("feed", {"urls": [{"url": url("/atom")}], "pictures": True}),
-            ("calendar", {"urls": [{"url": url("/calendar")}], "days": 366}),
-            ("table", {"data_source": {"kind": "http", "url": url("/rows")}, "limit": 200}),
-            ("list", {"data_source": {"kind": "http", "url": url("/rows"), "pick": {"rows": ""}}, "limit": 200}),
-            ("stat", {"data_source": {"kind": "http", "url": url("/text"), "format": "text"}}),
-            ("table", {"data_source": {"kind": "http", "url": url("/xml"), "format": "xml"}}),
-            ("services", {"checks": [{"name": text[:80] or "x", "url": url(f"/fail?n={n}")} for n, text in enumerate(self.texts[:60])]}),
-        ]  # fmt: skip
         widgets = []
-        for slug, params in wanted:
-            with suppress(GlanceError):
-                widgets.append(self.add(slug, slug, "fetched", **params))
-        assert len(widgets) > 5
-        self.runtime.dashboards.create("Failing", slug="failing")
-        for n in range(len(self.texts)):
-            place = Place(1 + 3 * (n % 4), 1 + 3 * (n // 4), 3, 3)
-            widgets.append(self.add("polled", f"Failing {n}", "failing", place, url=url(f"/fail?n={n}")))
+        for n, (slug, params) in enumerate(fetched(self.upstream, self.texts)):
+            widgets.append(self.add(slug, slug, "fetched", Place(1 + 4 * (n % 3), 1 + 24 * (n // 3), 4, 24), **params))
+        answered = list(widgets)
+        for way, slug in zip(WAYS, FAILING, strict=True):
+            self.runtime.dashboards.create(slug, slug=slug)
+            for n in range(len(self.texts)):
+                place = Place(1 + 3 * (n % 4), 1 + 3 * (n // 4), 3, 3)
+                widgets.append(self.add("polled", f"Failing {n}", slug, place, url=failing(self.upstream, n, way)))
         threads = [threading.Thread(target=self._fetch, args=(widgets[n::6],)) for n in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(150)
+            thread.join(600 if ROUND else 150)
             assert not thread.is_alive()
+        for widget in answered:  # which raises where it has no answer
+            self.runtime.refresher.get(widget)
+        heard = [one.query for one in self.upstream.seen if one.path == "/fail" and one.query.keys() >= {"n", "as"}]
+        asked = {(query["n"][0], query["as"][0]) for query in heard}
+        assert len(asked) == len(self.texts) * len(WAYS)
 
     def _fetch(self, widgets: list[Widget]) -> None:
         for widget in widgets:
