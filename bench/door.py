@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.child import Child
+from bench.knocking import PROXY
 from bench.server import Glance
 from bench.site import WIDGETS, Site
 from bench.table import Figure, percentile
@@ -29,11 +30,11 @@ Paged = list[tuple[float, float]]
 
 
 def door(site: Site) -> None:
-    """A thousand wrong logins from one address, from twenty, and from twenty programs on this computer; what a session adds to a page."""
+    """A thousand wrong logins from one address, from twenty, and from twenty addresses of this computer; what a session adds to a page."""
     site.fill("main")
     site.rest()
     site.glance.stop()
-    shut = Glance(site.glance.data.with_name("shut"), stored=True)
+    shut = Glance(site.glance.data.with_name("shut"), stored=True, proxy=PROXY)
     free = Glance(site.glance.data.with_name("free"), auth="none")
     for glance in (shut, free):
         shutil.copytree(site.glance.data, glance.data)
@@ -43,7 +44,7 @@ def door(site: Site) -> None:
         for name, how, addresses, seconds in (
             ("one address", "foreign", 1, 6.0 if site.quick else MINUTE_S),
             (f"{ADDRESSES} addresses", "foreign", ADDRESSES, 0.0),
-            (f"{ADDRESSES} programs on this computer", "local", ADDRESSES, 0.0),
+            (f"{ADDRESSES} addresses of this computer", "local", ADDRESSES, 0.0),
         ):
             shut.restart()  # which forgets the tries before
             answers, pages = _knocked(shut, how, addresses, seconds)

@@ -1,7 +1,7 @@
-"""Wrong logins from several addresses of this computer, as fast as they are answered: `python -m bench.knocking PORT HOW`.
+"""Wrong logins from several addresses, as fast as they are answered: `python -m bench.knocking PORT HOW`.
 
-HOW is `local`, or `foreign` for requests that say to have come through somebody, which a program on this computer does not.
-Each line `TRIES ADDRESSES SECONDS` on stdin is one run: that many tries over all, in turn from 127.0.0.40 and the addresses after it;
+HOW is `local` for addresses of this computer, or `foreign` for others, as the proxy at PROXY (which Glance has to trust) names them.
+Each line `TRIES ADDRESSES SECONDS` on stdin is one run: that many tries over all, in turn from 127.0.0.41 or 192.0.2.41 and those after it;
 SECONDS is how long they are spread over, 0 = no pause. The answer is a line of JSON: [[began, ended, address, status], …], the
 times those of time.perf_counter(), which all processes of a Linux share.
 """
@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 
 from bench.wire import Wire, request
 
-FIRST = 40
+PROXY = "127.0.0.40"
+FIRST = 41
 AT_ONCE = 8
 
 
@@ -34,12 +35,13 @@ def run(port: int, foreign: bool, tries: int, addresses: int, seconds: float) ->
             if turn is None:
                 return
             time.sleep(max(0.0, began + seconds * turn / tries - time.perf_counter()))
-            source = f"127.0.0.{FIRST + turn % addresses}"
+            source = f"{'192.0.2' if foreign else '127.0.0'}.{FIRST + turn % addresses}"
             sent_at = time.perf_counter()
-            with Wire(port, source=source) as wire:
-                status = wire.ask(_try(port, foreign, turn))[0]
+            with Wire(port, source=PROXY if foreign else source) as wire:
+                status = wire.ask(_try(port, source if foreign else None, turn))[0]
             with lock:
-                found.append((sent_at, time.perf_counter(), source, status))
+                # this computer is one address to Glance, whichever of its own it comes from
+                found.append((sent_at, time.perf_counter(), source if foreign else "loopback", status))
 
     threads = [threading.Thread(target=knock, name=f"knock-{number}") for number in range(AT_ONCE)]
     for thread in threads:
@@ -49,14 +51,14 @@ def run(port: int, foreign: bool, tries: int, addresses: int, seconds: float) ->
     return found
 
 
-def _try(port: int, foreign: bool, turn: int) -> bytes:
+def _try(port: int, forwarded_for: str | None, turn: int) -> bytes:
     base = f"http://127.0.0.1:{port}"
     headers = {
         "Host": f"127.0.0.1:{port}",
         "Origin": base,
         "Connection": "close",
         "Content-Type": "application/x-www-form-urlencoded",
-        **({"Via": "1.1 elsewhere"} if foreign else {}),
+        **({"X-Forwarded-For": forwarded_for} if forwarded_for else {}),
     }
     return request("POST", "/login", headers, urlencode({"password": f"wrong password {turn}", "next": "/"}).encode())
 

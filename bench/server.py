@@ -33,13 +33,17 @@ class Glance:
     """`python app.py` on a folder of its own; keeps its port over restarts.
 
     With `stored` the password is not given by the environment: `sign_in` chooses it on the first run, and it is kept hashed.
+    `proxy` is the address of a proxy that it trusts.
     """
 
-    def __init__(self, data: Path, mqtt_url: str = "off", auth: str = "password", stored: bool = False) -> None:
+    def __init__(
+        self, data: Path, mqtt_url: str = "off", auth: str = "password", stored: bool = False, proxy: str = ""
+    ) -> None:
         self.data = data
         self._mqtt_url = mqtt_url
         self._auth = auth
         self._stored = stored
+        self._proxy = proxy
         self._child: Child | None = None
         self._password = secrets.token_urlsafe(12)
         self.token = secrets.token_urlsafe(24)
@@ -66,6 +70,7 @@ class Glance:
             "GLANCE_API_TOKEN": self.token,
             "GLANCE_MQTT_URL": self._mqtt_url,
             "GLANCE_AUTH": self._auth,
+            "GLANCE_TRUSTED_PROXIES": self._proxy,
             "GLANCE_LOG_LEVEL": "warning",
             # As on the second start of everybody: compiled once, and then read; whatever the shell that started the bench says.
             "PYTHONDONTWRITEBYTECODE": "",

@@ -10,7 +10,7 @@ from glance import passwords
 from glance.config import Settings, read_settings
 from glance.errors import GlanceError, SettingError
 from glance.store.db import Database
-from glance.store.owner import REREAD_S, Owner
+from glance.store.owner import Owner
 
 USAGE = """\
 usage: python -m glance reset-password
@@ -66,7 +66,7 @@ def reset_password(settings: Settings, ask: Callable[[str], str]) -> str:
         "" if settings.auth == "password" else f" It counts only with GLANCE_AUTH=password; now it is {settings.auth}."
     )
     return (
-        f"The password is set and every session has ended; a running Glance heeds it within {REREAD_S:.0f} s. "
+        "The password is set and every session has ended; a running Glance heeds it within a second. "
         f"API tokens stay as they are.{mode}"
     )
 

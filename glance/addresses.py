@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import ip_address
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 MAX_ADDRESS_CHARS = 2000
 
 _HOME_ENDINGS = (".local", ".lan", ".home.arpa", ".internal", ".localhost")
+
+
+_NO_PARTS = urlsplit("")
+
+
+def split_address(text: str) -> SplitResult:
+    """The parts of an address from outside; all of them empty where it cannot be split or its port is none. Never raises."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - read for its ValueError
+    except ValueError:
+        return _NO_PARTS
+    return parts
 
 
 def web_address(text: str, base: str = "") -> str | None:
@@ -48,15 +61,12 @@ def typed_address(text: str, instead: str = "") -> str | None:
 
 def host_of(url: str) -> str:
     """The host name of an address, or the start of the text where it has none."""
-    try:
-        return urlsplit(url).hostname or url[:60]
-    except ValueError:
-        return url[:60]
+    return split_address(url).hostname or url[:60]
 
 
 def shown(url: str, secrets: Iterable[str] = ()) -> str:
     """The address without user, password and stored secrets."""
-    parts = urlsplit(url)
+    parts = split_address(url)
     text = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     for secret in secrets:
         if secret:
@@ -66,14 +76,16 @@ def shown(url: str, secrets: Iterable[str] = ()) -> str:
 
 def comparable(url: str) -> str:
     """What two addresses of one page have in common: no scheme, `www.`, fragment, last slash, campaign parameters."""
-    parts = urlsplit(url)
+    parts = split_address(url)
+    if not parts.hostname:
+        return url
     query = "&".join(part for part in parts.query.split("&") if part and not part.lower().startswith("utm_"))
     return f"{(parts.hostname or '').removeprefix('www.')}{parts.path.rstrip('/')}?{query}"
 
 
 def is_own_network(url: str) -> bool:
     """True for private and loopback addresses, names without a dot and the endings of home networks."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    host = (split_address(url).hostname or "").rstrip(".")
     try:
         return not ip_address(host).is_global
     except ValueError:

@@ -11,9 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from glance.errors import SettingError
+from glance.hostnames import as_sent, authority, bare_name
 
 # An origin as frame-ancestors takes it, also with * for the first part of the name or for the port; nothing that ends a directive.
 _ANCESTOR = re.compile(r"https?://(?:(?:\*\.)?[a-z0-9.-]+|\[[0-9a-f:]+\])(?::(?:\d{1,5}|\*))?", re.ASCII)
+# What a path can hold that reads the same in a request, a cookie and a link.
+_PLAIN_PATH = re.compile(r"[\w.~+@/-]*", re.ASCII)
+_HEADER_NAME = re.compile(r"[a-z0-9-]+", re.ASCII | re.IGNORECASE)
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT_IN_WIDGETS = ROOT / "widgets"
@@ -59,12 +63,7 @@ class Settings:
 
 def is_loopback_host(host: str) -> bool:
     """True for localhost and loopback addresses."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost" or (_is_ip(host) and ip_address(host).is_loopback)
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -82,9 +81,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         api_token=env.text("API_TOKEN", ""),
         auth=env.choice("AUTH", "password", ("password", "proxy", "none")),
         auth_none_ok=env.switch("AUTH_NONE_OK"),
-        proxy_header=env.text("PROXY_HEADER", "Remote-User"),
+        proxy_header=env.header("PROXY_HEADER", "Remote-User"),
         trusted_proxies=env.networks("TRUSTED_PROXIES"),
-        allowed_hosts=env.items("ALLOWED_HOSTS"),
+        allowed_hosts=env.hosts("ALLOWED_HOSTS"),
         public_url=env.url("PUBLIC_URL"),
         frame_ancestors=env.ancestors("FRAME_ANCESTORS"),
         secret_key=env.text("SECRET_KEY", ""),
@@ -178,20 +177,54 @@ class _Env:
 
     def url(self, name: str) -> str:
         raw = self.text(name, "").rstrip("/")
-        if raw and not _is_address(raw):
-            raise SettingError(f"GLANCE_{name} must be an address such as https://glance.example.org.")
+        found = _public_address(raw) if raw else ""
+        if found is None:
+            raise SettingError(
+                f"GLANCE_{name} must be an address such as https://glance.example.org, or https://example.org/glance with a path "
+                "of plain letters and digits."
+            )
+        return found
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        """Names as browsers send them, each with or without a port; `*.` in front stands for every name below, `*` for all."""
+        found = tuple(as_sent(item) for item in self.items(name))
+        for item in found:
+            below = item.removeprefix("*.")
+            if item == "*" or _is_ip(item) or (bare_name(below) and (below == item or ":" not in below)):
+                continue
+            host = re.split(r"[/?#]", item.rpartition("://")[2], maxsplit=1)[0]
+            instead = bare_name(host) or "a name such as dash.example.org, or *.example.org for every name below it"
+            raise SettingError(f"GLANCE_{name} names {item}, which is no name of a host: write {instead}.")
+        return found
+
+    def header(self, name: str, default: str) -> str:
+        """The name of a header. Servers drop one with _ in it, because it could be taken for another with -."""
+        raw = self.text(name, default)
+        if not _HEADER_NAME.fullmatch(raw):
+            hyphens = re.sub(r"[\s_]+", "-", raw)
+            instead = hyphens if _HEADER_NAME.fullmatch(hyphens) else f"a name such as {default}"
+            raise SettingError(f"GLANCE_{name} is {raw}, which no request can carry: write {instead}.")
         return raw
 
 
-def _is_address(text: str) -> bool:
-    """True for http:// or https:// with a host, and no more behind it than a port and a path."""
+def _public_address(text: str) -> str | None:
+    """http:// or https:// with a host as browsers send it, and no more behind it than a port and a plain path; None for others."""
     try:
         parts = urlsplit(text)
-        return (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and parts.port != 0
-            and not (parts.query or parts.fragment or parts.username or "@" in parts.netloc)
-        )
+        port = parts.port
     except ValueError:  # a port or an IPv6 address that is none
+        return None
+    name = bare_name(as_sent(parts.netloc))
+    leads_on = _PLAIN_PATH.fullmatch(parts.path) and not {".", ".."} & set(parts.path.split("/"))
+    if parts.scheme not in ("http", "https") or not name or port == 0 or not leads_on or parts.query or parts.fragment:
+        return None
+    host = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{authority(parts.scheme, host if port is None else f'{host}:{port}')}{parts.path}"
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
         return False
+    return True

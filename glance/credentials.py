@@ -16,6 +16,7 @@ from glance import expressions, guard
 from glance.definition import Definition
 from glance.errors import FetchError, FieldError, Invalid
 from glance.outbound import Bound
+from glance.plaintext import tidy
 from glance.secretbox import SecretBox, SecretLost
 from glance.store.credentials import CredentialRows, StoredCredential, WidgetSecret
 from glance.store.db import Database
@@ -87,7 +88,8 @@ class Credentials:
         row = self._rows.find(name)
         if row is None:
             raise FetchError(
-                f"There is no credential named “{name[:MAX_NAME]}”: add it under Settings, Credentials.", kind="source"
+                f"There is no credential named “{tidy(name[: 2 * MAX_NAME])[:MAX_NAME]}”: add it under Settings, Credentials.",
+                kind="source",
             )
         try:
             value = self._secretbox.decrypt(row.ciphertext)
@@ -150,6 +152,8 @@ def checked_value(value: Any, errors: list[FieldError]) -> str:
     text = value.strip("\r\n") if isinstance(value, str) else ""
     if not text:
         errors.append(FieldError("value", "must not be empty"))
+    elif not text.strip():
+        errors.append(FieldError("value", "holds nothing but blanks; copy it again"))
     elif len(text.encode("utf-8", "replace")) > MAX_VALUE:
         errors.append(FieldError("value", f"must have at most {MAX_VALUE // 1024} KB"))
     elif _CONTROL.search(text):

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from glance.addresses import host_of, web_address
+from glance.addresses import host_of, split_address, web_address
 from glance.errors import FetchError
 from glance.feed_limits import bounded, short_authors
 from glance.plaintext import Plain, cut, plain, tidy
@@ -184,7 +183,7 @@ def _picture(entry: Any, base: str) -> str | None:
     for part in entry.get("media_content") or []:
         kind = f"{part.get('medium') or ''} {part.get('type') or ''}"
         address = part.get("url") or ""
-        if "image" in kind or (not kind.strip() and _PICTURE_PATH.search(urlsplit(address).path)):
+        if "image" in kind or (not kind.strip() and _PICTURE_PATH.search(split_address(address).path)):
             candidates.append(address)
     image = entry.get("image")
     if isinstance(image, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 from glance import environment, expressions, guard, schemas, shapes, sources
 from glance.definition import Definition
 from glance.errors import FetchError, GlanceError, Invalid
-from glance.model import Exchange
+from glance.model import Exchange, Widget
 from glance.outbound import FREE, Bound, Mask, Rules
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,17 @@ def rules(definition: Definition, params: Mapping[str, Any], bound: tuple[Bound,
     return Rules(definition.name, definition.agreed, guard.typed(params, definition.manifest), bound)
 
 
+def check_waiting(definition: Definition, widget: Widget) -> None:
+    """FetchError where the widget came with an import and nobody has agreed to a host that its params name."""
+    waiting = [host for host in widget.waiting if not guard.covers(definition.agreed, host)]
+    if waiting:
+        raise FetchError(
+            f"This widget came with an import, and nobody has agreed to {', '.join(waiting[:5])}, which it asks. "
+            "If it should ask there, open its settings and save them.",
+            kind="blocked",
+        )
+
+
 def _evaluated(
     definition: Definition, params: Mapping[str, Any], credential: Callable[[str], str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -151,7 +163,6 @@ def run(
     """Run it; never raises for a source's failure: that is in the answer's `error`."""
     began = time.monotonic()
     secrets = (*secrets, *ready.given, *ready.rules.values())
-    mask = Mask(secrets)
     client = outbound.client(began + ready.deadline_s, secrets, now, ready.rules)
     lent: list[Bound] = []
     io = sources.SourceIO(
@@ -165,25 +176,32 @@ def run(
         secrets=secrets,
         permit=ready.rules.permit,
         credential=partial(_lend, ready.vault, client, lent),
-        lent=lambda: tuple(one.value for one in lent),
+        lent=lambda: (*(one.value for one in lent), *client.learned),
     )
+
+    def hidden(text: str) -> str:
+        return Mask((*secrets, *io.lent())).text(text)
+
     raw: str | None = None
     answer: Any = None
     data: Any = None
     error: FetchError | None = None
     try:
         answer = ready.kind.fetch(ready.source, io)
-        mask = Mask((*secrets, *io.lent(), *client.learned)) if lent or client.learned else mask
         if answer is not sources.NOT_MODIFIED:
+            mask = Mask((*secrets, *io.lent()))
             answer = _hidden(mask, answer)
             raw = mask.text(_text(answer))
             data = _checked(ready, answer)
     except FetchError as failure:
         error = failure
+        error.sentence = hidden(failure.sentence)
+        error.args = (error.sentence,)
     except GlanceError as failure:
-        error = FetchError(mask.text(failure.sentence), kind="source")
+        error = FetchError(hidden(failure.sentence), kind="source")
     except Exception as failure:  # the source boundary: whatever a kind's library raises becomes a sentence
-        log.exception("The source of %s failed in an unexpected way.", ready.definition.slug)
+        trace = hidden(traceback.format_exc())
+        log.error("The source of %s failed in an unexpected way.\n%s", ready.definition.slug, trace)
         error = FetchError(
             f"The source failed in an unexpected way ({type(failure).__name__}); the log has the details."
         )

@@ -221,8 +221,13 @@ def chosen_by(manifest: Mapping[str, Any]) -> Iterator[str]:
 def typed(params: Any, manifest: Mapping[str, Any]) -> frozenset[str]:
     """The hosts in a widget's params that the owner wrote there, which the manifest did not choose for him. Unix sockets are not among
     them: what is asked of one is as good as done by this computer's own, so it takes an agreement for the definition that asks."""
+    return frozenset(host for host in not_chosen(params, manifest) if not host.startswith("unix:"))
+
+
+def not_chosen(params: Any, manifest: Mapping[str, Any]) -> frozenset[str]:
+    """The hosts in a widget's params that the manifest does not name itself."""
     own = {host for text in chosen_by(manifest) for host in _hosts_in("host", text)} | set(named(manifest))
-    return frozenset(host for host in written_in(params) - own if not host.startswith("unix:"))
+    return written_in(params) - own
 
 
 def written_in(params: Any) -> frozenset[str]:

@@ -34,6 +34,7 @@ from glance.series import Series
 from glance.sources.code import CodeKind
 from glance.standings import Standings
 from glance.store.cache import Cache
+from glance.store.credentials import CredentialRows
 from glance.store.custom_widgets import CustomWidgets
 from glance.store.dashboards import Dashboards
 from glance.store.db import Database
@@ -59,6 +60,7 @@ def _broker() -> EmbeddedBroker:
 def _may_show(definition: Definition, widget: Widget, url: str) -> bool:
     """A picture is fetched like an answer: a definition that is not trusted shows those of the hosts it may ask."""
     try:
+        fetching.check_waiting(definition, widget)
         fetching.rules(definition, widget.params).check_url(url)
     except FetchError:
         return False
@@ -81,7 +83,7 @@ class Runtime:
         self.widgets = Widgets(self.db, clock)
         self.owner = Owner(self.db, clock, settings.password)
         self.tokens = Tokens(self.db, clock)
-        self.secretbox = SecretBox(settings.data, settings.secret_key)
+        self.secretbox = SecretBox(settings.data, settings.secret_key, CredentialRows(self.db).sealed)
         self.credentials = Credentials(self.db, self.secretbox, clock)
         self.hub = Hub()
         self.outbound = Outbound()

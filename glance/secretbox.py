@@ -7,9 +7,11 @@ import hashlib
 import hmac
 import logging
 import os
+import re
 import secrets
 import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,12 @@ from glance.errors import GlanceError, SettingError
 log = logging.getLogger(__name__)
 
 KEY_FILE = "secret.key"
-LEAST_BYTES = 32
 MAX_BYTES = 4096
 # The first byte of a ciphertext that begins with the mark of its key; those of Fernet itself begin with a letter.
 _MARKED = b"\x01"
 _MARK_BYTES = 9
+# What `_made` writes.
+_WHOLE = re.compile(rb"[0-9a-f]{64}")
 
 
 class SecretLost(GlanceError):
@@ -33,11 +36,15 @@ class SecretLost(GlanceError):
 
 
 class SecretBox:
-    """Encrypts and decrypts texts; the key file is made with mode 0600 at the first need of one."""
+    """Encrypts and decrypts texts; the key file is made with mode 0600 at the first need of one.
 
-    def __init__(self, folder: Path, key: str = "") -> None:
+    `sealed` gives what is stored encrypted: a key file in another form than Glance's own is one only if it opens some of it.
+    """
+
+    def __init__(self, folder: Path, key: str = "", sealed: Callable[[], Iterable[bytes]] = tuple) -> None:
         self._folder = folder
         self._given = key
+        self._sealed = sealed
         self._lock = threading.Lock()
         self._material: bytes | None = None
         self._fernet: Any = None
@@ -74,7 +81,7 @@ class SecretBox:
         if self._fernet is None:
             from cryptography.fernet import Fernet  # late: 8 MB that only secrets need
 
-            self._fernet = Fernet(base64.urlsafe_b64encode(self._key(b"credentials")))
+            self._fernet = Fernet(_sealing(self._key(b"credentials")))
         return self._fernet
 
     def _mark(self) -> bytes:
@@ -85,14 +92,16 @@ class SecretBox:
         with self._lock:
             if self._material is None:
                 self._material = self._given.encode() if self._given else self._from_file()
-        return hashlib.blake2b(purpose, key=hashlib.sha256(self._material).digest(), digest_size=32).digest()
+        return _derived(self._material, purpose)
 
     def _from_file(self) -> bytes:
         path = self._folder / KEY_FILE
         material = _read(path)
         if material is None:
             return _made(path)
-        if len(material) >= LEAST_BYTES:
+        if _WHOLE.fullmatch(material) or (
+            material.strip(b"\0") and any(_opens(material, one) for one in self._sealed())
+        ):
             return material
         aside = path.with_name(f"{KEY_FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
         try:
@@ -109,6 +118,29 @@ class SecretBox:
             aside.name,
         )
         return _made(path)
+
+
+def _derived(material: bytes, purpose: bytes) -> bytes:
+    """32 bytes for one purpose, from what a key file or GLANCE_SECRET_KEY holds."""
+    return hashlib.blake2b(purpose, key=hashlib.sha256(material).digest(), digest_size=32).digest()
+
+
+def _sealing(key: bytes) -> bytes:
+    """A key as Fernet takes it."""
+    return base64.urlsafe_b64encode(key)
+
+
+def _opens(material: bytes, ciphertext: bytes) -> bool:
+    """Whether this is the key that made the ciphertext."""
+    if ciphertext[:1] == _MARKED:
+        return ciphertext.startswith(_MARKED + _derived(material, b"mark")[: _MARK_BYTES - 1])
+    from cryptography.fernet import Fernet, InvalidToken  # late: only where there are secrets
+
+    try:
+        Fernet(_sealing(_derived(material, b"credentials"))).decrypt(ciphertext)
+    except InvalidToken:
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes | None:

@@ -1,7 +1,7 @@
 """Who may ask for what: one row for every method of every route and for every socket. A route without a row fails its test.
 
-`owner` is somebody signed in, `nobody` somebody who knows nothing but addresses, also that of a public dashboard. The others are
-tokens with one scope each; w1 and greenhouse are the widget and the device that are asked for, `other` is another one.
+`owner` is somebody signed in, `nobody` somebody who knows nothing but addresses, also that of a public dashboard, `visitor`
+somebody whose browser is looking at a public dashboard, with the cookies and heads that come of it. The others are tokens with one scope each; w1 and greenhouse are the widget and the device that are asked for, `other` is another one.
 Behind a row stand those who are let in; everybody else is refused. The things in the paths do not exist, so nothing is changed.
 """
 
@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-NOBODY, OWNER = "nobody", "owner"
+NOBODY, VISITOR, OWNER = "nobody", "visitor", "owner"
 TOKENS = ("read", "refresh", "write", "admin", "push:w1", "push:other", "ingest:greenhouse", "ingest:other")
-VISITORS = (NOBODY, *TOKENS, OWNER)
+EVERYBODY = (NOBODY, VISITOR, *TOKENS, OWNER)
 
 TABLE = """
 # for everybody
@@ -204,7 +204,7 @@ def rows() -> list[Row]:
 def _row(line: str) -> Row:
     head, brace, rest = line.partition("{")
     method, path, *names = head.split()
-    allowed = frozenset(VISITORS if names == ["all"] else names)
+    allowed = frozenset(EVERYBODY if names == ["all"] else names)
     assert allowed, line
-    assert allowed <= set(VISITORS), line
+    assert allowed <= set(EVERYBODY), line
     return Row(method, path, allowed, json.loads(brace + rest) if brace else None)

@@ -27,6 +27,14 @@ HANDSHAKE = (
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n{more}\r\n"
 )
 
+# What the server's own answers carry, as those of the application do.
+GUARDED = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "private, no-store",
+}
+
 
 @dataclass
 class Tiny:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from glance.addresses import comparable, is_own_network, shown, typed_address, web_address
+from glance.addresses import comparable, host_of, is_own_network, shown, split_address, typed_address, web_address
+
+NO_ADDRESSES = (
+    "http://[",
+    "//[",
+    "http://a]b",
+    "http://[::1",
+    "http://x:99999999/",
+    "http://x:abc/",
+    "http://ex\u2100ample/",
+    "[",
+    "unix://[",
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +86,22 @@ def test_the_same_page_is_recognised() -> None:
 )
 def test_the_own_network_is_known(url: str, own: bool) -> None:
     assert is_own_network(url) is own
+
+
+@pytest.mark.parametrize("text", NO_ADDRESSES)
+def test_what_cannot_be_split_has_no_parts_and_never_raises(text: str) -> None:
+    parts = split_address(text)
+    assert (parts.netloc, parts.hostname, parts.port) == ("", None, None)
+    for read in (comparable, host_of, is_own_network, shown):
+        assert read(text) is not None
+
+
+def test_a_sound_address_is_split_as_usual() -> None:
+    parts = split_address("https://a.example:8443/x?y=1#z")
+    assert (parts.scheme, parts.hostname, parts.port, parts.path, parts.query) == (
+        "https",
+        "a.example",
+        8443,
+        "/x",
+        "y=1",
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.api_site import Site, fields, problem
+from tests.api_site import NOTE, Site, fields, problem
 from tests.test_api_definitions import MINE
 
 
@@ -155,3 +155,68 @@ def test_a_document_that_is_none_is_refused(site: Site) -> None:
     assert fields(site.post("/api/dashboards/import", {})) == {"format", "version", "dashboard", "widgets"}
     problem(site.post("/api/dashboards/import", data=b"x", content_type="application/json"), 400)
     problem(site.post("/api/dashboards/import?preview=1", data=b"x", content_type="application/json"), 400)
+
+
+FOREIGN = {"name": "Foreign", "source": {"kind": "http", "url": "{{ params.url }}"}, "template": "<p>{{ data }}</p>",
+           "params": {"type": "object", "properties": {"url": {"type": "string"}}}}  # fmt: skip
+
+
+def foreign(site: Site, slug: str) -> dict[str, Any]:
+    """A document from somebody else, whose one widget would ask the upstream."""
+    widget = {"custom_widget": slug, "title": "Theirs", "position": {"x": 1, "y": 1, "w": 3, "h": 4}}
+    return {
+        "format": "glance-dashboard", "version": 1, "dashboard": {"title": "Theirs"},
+        "widgets": [{**widget, "params": {"url": site.upstream.url("/foreign")}}],
+        "custom_widgets": [{"slug": "foreign", **FOREIGN}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("slug", ["foreign", "probe"], ids=["of a definition that came with it", "of a folder"])
+def test_an_imported_widget_asks_no_host_that_nobody_agreed_to(site: Site, slug: str) -> None:
+    site.upstream.json("/foreign", {"value": 1})
+    document = foreign(site, slug)
+    made = site.post("/api/dashboards/import", document)
+    assert made.status_code == 201, made.text
+    copied = site.post("/api/dashboards/theirs/duplicate", {}).json["slug"]
+    copy_id = site.get(f"/api/widgets?dashboard={copied}").json["items"][0]["id"]
+    for widget_id in (made.json["widgets"][0]["id"], copy_id):
+        site.patch(f"/api/widgets/{widget_id}", {"title": "Mine now"})
+        refused = site.post(f"/api/widgets/{widget_id}/refresh", {})
+        assert "nobody has agreed to 127.0.0.1" in refused.text
+    assert site.upstream.count("/foreign") == 0
+    params = site.get(f"/api/widgets/{copy_id}").json["params"]
+    assert site.patch(f"/api/widgets/{copy_id}", {"params": params}).status_code == 200
+    assert site.post(f"/api/widgets/{copy_id}/refresh", {}).json["data"] == {"value": 1}, (
+        "whoever saves it wants it asked"
+    )
+
+
+@pytest.mark.parametrize("slug", ["foreign", "probe"])
+def test_an_import_that_names_the_hosts_is_an_agreement(site: Site, slug: str) -> None:
+    site.upstream.json("/foreign", {"value": 1})
+    document = foreign(site, slug)
+    hosts = site.post("/api/dashboards/import?preview=1", document).json["hosts"]["widgets"]
+    made = site.post("/api/dashboards/import", {**document, "agreed_hosts": hosts})
+    assert site.post(f"/api/widgets/{made.json['widgets'][0]['id']}/refresh", {}).json["data"] == {"value": 1}
+    again = site.post("/api/dashboards/import", site.get("/api/dashboards/theirs/export").json)
+    assert site.post(f"/api/widgets/{again.json['widgets'][0]['id']}/refresh", {}).json["data"] == {"value": 1}, (
+        "the very same is asked here already"
+    )
+
+
+def test_hosts_that_are_agreed_to_for_a_definition_are_so_for_its_imported_widgets(site: Site) -> None:
+    site.upstream.json("/foreign", {"value": 1})
+    made = site.post("/api/dashboards/import", foreign(site, "foreign"))
+    assert site.ask("PUT", "/api/custom-widgets/foreign/hosts", {"hosts": ["127.0.0.1"]}).status_code == 200
+    assert site.post(f"/api/widgets/{made.json['widgets'][0]['id']}/refresh", {}).json["data"] == {"value": 1}
+
+
+def test_an_imported_widget_loads_no_picture_of_a_host_that_waits(site: Site) -> None:
+    site.add_folder("note", NOTE, '{{ image("http://192.168.1.1/reboot") }}')
+    site.runtime.definitions.rescan()
+    document = foreign(site, "note")
+    document["widgets"][0]["params"] = {"text": "http://192.168.1.1/reboot"}
+    made = site.post("/api/dashboards/import", document).json["widgets"][0]
+    assert "/image/" not in site.get("/d/theirs").text
+    site.patch(f"/api/widgets/{made['id']}", {"params": made["params"]})
+    assert "/image/" in site.get("/d/theirs").text

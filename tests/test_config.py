@@ -27,6 +27,25 @@ from glance.errors import SettingError
         ("GLANCE_LOG_LEVEL", "trace"),
         ("GLANCE_LOG_FORMAT", "xml"),
         ("GLANCE_PASSWORD_FILE", "/nowhere/at/all"),
+        ("GLANCE_PROXY_HEADER", "Remote_User"),
+        ("GLANCE_PROXY_HEADER", "Remote User"),
+        ("GLANCE_PROXY_HEADER", "Remote-User:"),
+        *(
+            ("GLANCE_ALLOWED_HOSTS", names)
+            for names in (
+                "http://dash.example.org",
+                "dash.example.org/glance",
+                "ok.example.org, //dash.example.org",
+                "*.",
+                "*.*.example.org",
+                "dash.*.org",
+                "a b",
+                "dash.example.org:x",
+                "*.example.org:8080",
+                "dash..example.org",
+                "http://[",
+            )
+        ),
         *(
             ("GLANCE_PUBLIC_URL", address)
             for address in (
@@ -37,6 +56,12 @@ from glance.errors import SettingError
                 "https://x.org/?a",
                 "https://a@x.org",
                 "https://",
+                "https://a b.example.org",
+                "https://dash..example.org",
+                "https://x.org/my glance",
+                "https://x.org/gl%C3%A4nce",
+                "https://x.org/glänce",
+                "https://x.org/..",
             )
         ),
     ],
@@ -49,6 +74,45 @@ def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
 def test_a_public_address_may_have_a_port_and_a_path() -> None:
     found = read_settings({"GLANCE_PUBLIC_URL": "https://[fd00::2]:8443/glance/"})
     assert found.public_url == "https://[fd00::2]:8443/glance"
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("https://glänce.example.org", "https://xn--glnce-hra.example.org"),
+        ("https://GLÄNCE.example.org:8443/Glance", "https://xn--glnce-hra.example.org:8443/Glance"),
+        ("https://dash.example.org:443", "https://dash.example.org"),
+        ("http://Dash.example.org:80/glance", "http://dash.example.org/glance"),
+        ("http://dash.example.org:443", "http://dash.example.org:443"),
+        ("https://[FD00::2]:443", "https://[fd00::2]"),
+        ("https://dash.example.org./x", "https://dash.example.org/x"),
+        ("https://dash.example.org:00443", "https://dash.example.org"),
+        ("https://例え。jp", "https://xn--r8jz45g.jp"),
+    ],
+)
+def test_a_public_address_is_taken_as_browsers_send_it(given: str, taken: str) -> None:
+    assert read_settings({"GLANCE_PUBLIC_URL": given}).public_url == taken
+
+
+def test_names_are_taken_as_browsers_send_them() -> None:
+    names = "Dash.Example.org, *.glänce.example, glänce.lan:8080, *, fd00::1, [fd00::2]:8080, my_pi, dash.example.org."
+    assert read_settings({"GLANCE_ALLOWED_HOSTS": names}).allowed_hosts == (
+        "dash.example.org", "*.xn--glnce-hra.example", "xn--glnce-hra.lan:8080", "*", "fd00::1", "[fd00::2]:8080", "my_pi", "dash.example.org.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("GLANCE_ALLOWED_HOSTS", "http://dash.example.org", "dash.example.org"),
+        ("GLANCE_ALLOWED_HOSTS", "https://Dash.example.org:8443/glance/", "dash.example.org"),
+        ("GLANCE_PROXY_HEADER", "Remote_User", "Remote-User"),
+        ("GLANCE_PROXY_HEADER", "X Auth User", "X-Auth-User"),
+    ],
+)
+def test_a_setting_that_could_not_work_is_refused_with_what_to_write(name: str, value: str, instead: str) -> None:
+    with pytest.raises(SettingError, match=rf"{name} .*: write {instead}\.$"):
+        read_settings({name: value})
 
 
 def test_every_setting_may_come_from_a_file(tmp_path: Path) -> None:

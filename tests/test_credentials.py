@@ -13,6 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from glance.runtime import Runtime
+from glance.secretbox import SecretBox
+from glance.store.credentials import CredentialRows
 from tests.api_site import TOKEN, Site, fields, problem
 from tests.upstream import Reply, Seen
 from tests.waiting import until
@@ -531,7 +533,7 @@ def lose_key(site: Site, to: bytes) -> None:
     (site.settings.data / "secret.key").write_bytes(to)
 
 
-@pytest.mark.parametrize("damage", [b"", b"short", b"\x00" * 10, b"f" * 64, b"\xff" * 5000])
+@pytest.mark.parametrize("damage", [b"", b"short", b"\x00" * 64, b"f" * 64, b"\xff" * 5000])
 def test_a_lost_key_loses_the_secrets_and_nothing_else_and_says_so(
     site: Site, caplog: pytest.LogCaptureFixture, damage: bytes
 ) -> None:
@@ -558,14 +560,30 @@ def test_a_lost_key_loses_the_secrets_and_nothing_else_and_says_so(
         assert site.upstream.last("/value").headers["x-key"] == "new"
 
 
-def test_a_damaged_key_file_is_kept_beside_the_new_one(site: Site) -> None:
+@pytest.mark.parametrize(
+    "damage", [b"half a k", b"\0" * 64, bytes(range(56, 256)), b"0f" * 16 + b"\0" * 32, b"0f" * 40]
+)
+def test_a_damaged_key_file_is_kept_beside_the_new_one(site: Site, damage: bytes) -> None:
     store(site)
     site.runtime.stop()
-    lose_key(site, b"half a k")
+    lose_key(site, damage)
     with Restarted(site):
+        assert site.get("/api/credentials/media").json["state"] == "lost"
         kept = list(site.settings.data.glob("secret.key.damaged-*"))
-        assert [path.read_bytes() for path in kept] == [b"half a k"]
+        assert [path.read_bytes() for path in kept] == [damage]
         assert (site.settings.data / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_the_owner_wrote_is_known_by_what_it_opens(site: Site) -> None:
+    own = b"a sentence of my own, of which nobody knows\n"
+    (site.settings.data / "secret.key").write_bytes(own)
+    text = SecretBox(site.settings.data, own.decode().strip()).encrypt(VALUE)
+    CredentialRows(site.runtime.db).create("media", text, ["127.0.0.1"])
+    CredentialRows(site.runtime.db).create("older", text[9:], ["127.0.0.1"])
+    site.runtime.stop()
+    with Restarted(site):
+        assert site.get("/api/credentials/media").json["state"] == "ok"
+        assert (site.settings.data / "secret.key").read_bytes() == own
 
 
 def test_a_key_that_is_a_link_to_nowhere_is_a_lost_one(site: Site) -> None:
@@ -715,3 +733,13 @@ def test_monitors_of_the_api_ask_agreed_hosts_only(site: Site) -> None:
     assert "Glance never connects there" in meta["error"]
     assert site.ask("PUT", "/api/custom-widgets/watch/hosts", {"hosts": []}).status_code == 200
     assert "may not ask 127.0.0.1" in run(site, "watch")["checks"][0]["error"]
+
+
+def test_a_value_of_blanks_only_is_refused(site: Site) -> None:
+    answer = site.post("/api/credentials", {"name": "blank", "value": " \t\u00a0 ", "hosts": ["127.0.0.1"]})
+    assert "holds nothing but blanks" in problem(answer, 422)["errors"][0]["message"]
+
+
+def test_a_name_in_a_sentence_holds_no_control_characters(site: Site) -> None:
+    define(site, {"url": site.upstream.url("/value"), "headers": {"X-Key": '{{ credential("a\x1b[31mb\n\u202ec") }}'}})
+    assert "There is no credential named “a[31mb c”" in run(site, status=502)

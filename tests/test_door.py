@@ -18,11 +18,12 @@ from werkzeug.test import TestResponse
 
 from glance import passwords
 from glance.config import Settings
+from glance.errors import Conflict
 from glance.icons import Icons
 from glance.live import Hub
 from glance.outbound.ask import VIA
 from glance.store.db import Database
-from glance.store.owner import KEEP_S, TOUCH_EVERY_S, Owner
+from glance.store.owner import KEEP_S, REREAD_PASSWORD_S, TOUCH_EVERY_S, Owner
 from glance.store.tokens import Tokens
 from glance.web import assets, door, problems
 from glance.web.door.guard import Door, safe_next
@@ -263,6 +264,25 @@ def test_the_first_password_is_set_once_only(house: Callable[..., House]) -> Non
     assert (again.status_code, again.location) == (303, "/login")
     assert not home.owner.set_password(PASSWORD, first=True)
     assert home.owner.password_is("another-password")
+
+
+def test_what_is_chosen_while_a_first_password_is_hashed_is_not_overwritten(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = house()
+    client = home.client()
+    page = client.get("/setup")
+    hash_password = passwords.hash_password
+
+    def slowly(password: str) -> str:
+        assert Owner(home.db, home.clock).choose_local_only()
+        return hash_password(password)
+
+    monkeypatch.setattr(passwords, "hash_password", slowly)
+    data = {"password": PASSWORD, "repeat": PASSWORD, "csrf_token": token_in(page)}
+    assert client.post("/setup", data=data).status_code == 403
+    home.clock.now += REREAD_PASSWORD_S
+    assert home.owner.local_only()
 
 
 # Only this computer
@@ -510,6 +530,59 @@ def test_another_password_ends_every_session(house: Callable[..., House]) -> Non
     assert from_environment.get("/").status_code == 303
 
 
+def test_a_login_that_is_being_checked_while_the_password_changes_opens_nothing(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = house()
+    home.owner.set_password(PASSWORD)
+    matches = passwords.matches
+
+    def slowly(candidate: str, stored: str) -> bool:
+        home.owner.set_password("another-password")
+        return matches(candidate, stored)
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+    client = home.client()
+    answer = client.post("/login", data={"password": PASSWORD}, headers=OURS)
+    assert answer.status_code == 401
+    assert "The password was changed a moment ago." in answer.text
+    assert client.get("/").status_code == 303
+    assert home.owner.sessions() == []
+
+
+@pytest.mark.parametrize("given", ["", "given-from-outside"])
+def test_a_session_opens_only_by_what_proves_the_password_of_now(house: Callable[..., House], given: str) -> None:
+    owner = house(password=given).owner
+    former = owner.set_password(PASSWORD)
+    assert former
+    owner.set_password("another-password")
+    with pytest.raises(Conflict):
+        owner.open_session("a browser", "192.168.1.20", proof=former)
+    assert owner.sessions() == []
+    proof = owner.proven(given or "another-password")
+    assert proof
+    assert owner.session(owner.open_session("a browser", "192.168.1.20", proof=proof)) is not None
+
+
+def test_a_password_that_another_process_set_counts_at_once_and_ends_sessions_within_a_second(
+    house: Callable[..., House],
+) -> None:
+    home = house()
+    home.owner.set_password(PASSWORD)
+    client = home.signed_in()
+    assert client.get("/").status_code == 200
+    elsewhere = Owner(home.db, home.clock)
+    elsewhere.set_password("another-password")
+    assert home.client().post("/login", data={"password": PASSWORD}, headers=OURS).status_code == 401
+    assert client.get("/").status_code == 303
+    new = home.client()
+    assert new.post("/login", data={"password": "another-password"}, headers=OURS).status_code == 303
+    assert new.get("/").status_code == 200
+    elsewhere.set_password(PASSWORD)
+    home.clock.now += REREAD_PASSWORD_S
+    assert new.get("/").status_code == 303
+
+
 def test_a_session_that_another_process_ended_ends_here_within_half_a_minute(house: Callable[..., House]) -> None:
     home = house(password=PASSWORD)
     client = home.signed_in()
@@ -590,6 +663,45 @@ def test_one_address_alone_keeps_no_other_out_however_often_it_knocks(house: Cal
     assert other.post("/login", data={"password": PASSWORD}, base_url=LAN_URL).status_code == 303
 
 
+def test_this_computer_is_one_address_whichever_of_its_own_it_comes_from(house: Callable[..., House]) -> None:
+    home = house(password=PASSWORD)
+    addresses = ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1", "127.255.3.4", "127.9.9.9", "::ffff:7f09:9"]
+    statuses = [
+        home.client(REMOTE_ADDR=address).post("/login", data={"password": "wrong"}, headers=OURS).status_code
+        for address in addresses
+    ]
+    assert statuses == [401] * 5 + [429] * 2
+
+
+def test_right_logins_count_for_nobody(house: Callable[..., House]) -> None:
+    home = house(password=PASSWORD)
+
+    def status(address: str, password: str) -> int:
+        client = home.client(REMOTE_ADDR=address)
+        return client.post("/login", data={"password": password}, base_url=LAN_URL).status_code
+
+    assert [status(f"10.1.{at}.1", PASSWORD) for at in range(40)] == [303] * 40
+    assert [status("10.2.0.1", PASSWORD) for _ in range(40)] == [303] * 40
+    assert [status(f"10.0.{at}.1", "wrong") for at in range(29)] == [401] * 29
+    assert [status("10.2.0.1", PASSWORD) for _ in range(5)] == [303] * 5
+    assert [status(f"10.3.{at}.1", "wrong") for at in range(2)] == [401, 429]
+    assert status("10.2.0.1", PASSWORD) == 429
+
+
+def test_a_pause_for_everybody_costs_no_address_its_own_tries(house: Callable[..., House]) -> None:
+    home = house(password=PASSWORD)
+
+    def status(address: str) -> int:
+        client = home.client(REMOTE_ADDR=address)
+        return client.post("/login", data={"password": "wrong"}, base_url=LAN_URL).status_code
+
+    assert [status(f"10.0.{at}.1") for at in range(30)] == [401] * 30
+    assert [status("10.1.0.1") for _ in range(10)] == [429] * 10
+    assert "10.1.0.1" not in home.door.by_address._counts
+    home.clock.now += 61
+    assert [status("10.1.0.1") for _ in range(6)] == [401] * 5 + [429]
+
+
 def test_one_ipv6_customer_is_one_address() -> None:
     assert client_key("2001:db8:1:2::1") == client_key("2001:db8:1:2:ffff::9")
     assert client_key("2001:db8:1:2::1") != client_key("2001:db8:1:3::1")
@@ -602,7 +714,7 @@ def test_a_thousand_wrong_tries_hash_only_the_first_few(
 ) -> None:
     home = house(password=PASSWORD)
     asked: list[str] = []
-    monkeypatch.setattr(home.owner, "password_is", lambda candidate: bool(asked.append(candidate)))
+    monkeypatch.setattr(home.owner, "proven", asked.append)
     client = home.client(**LAN)
     for at in range(300):
         client.post("/login", data={"password": f"wrong{at}"}, base_url=LAN_URL)
@@ -699,6 +811,15 @@ def test_forwarded_headers_count_only_from_trusted_proxies(house: Callable[..., 
     answer = stranger.post("/login", data={"password": PASSWORD}, headers=forwarded, base_url="http://glance:8080")
     assert "Secure" not in answer.headers["Set-Cookie"]
     assert home.owner.sessions()[0].address == "10.0.1.2"
+
+
+def test_an_ipv4_address_looks_like_one_whatever_socket_it_came_by(house: Callable[..., House]) -> None:
+    home = house(password=PASSWORD, trusted_proxies=("10.0.0.2",))
+    home.signed_in(REMOTE_ADDR="::ffff:192.0.2.2")
+    home.signed_in(REMOTE_ADDR="2001:db8::1")
+    headers = {"X-Forwarded-For": "::ffff:203.0.113.9"}
+    home.client(REMOTE_ADDR="::ffff:10.0.0.2").post("/login", data={"password": PASSWORD}, headers=headers)
+    assert {session.address for session in home.owner.sessions()} == {"192.0.2.2", "2001:db8::1", "203.0.113.9"}
 
 
 def test_what_a_client_writes_into_x_forwarded_for_itself_is_not_believed(house: Callable[..., House]) -> None:
@@ -891,6 +1012,40 @@ def test_behind_a_proxy_the_public_address_is_an_origin_of_ours(house: Callable[
     assert "GLANCE_PUBLIC_URL" in refused.text
 
 
+@pytest.mark.parametrize("host", ["dash.example.org", "dash.example.org:443", "Dash.Example.org"])
+@pytest.mark.parametrize(
+    "public", ["https://dash.example.org", "https://dash.example.org:443", "https://DASH.example.org"]
+)
+def test_a_default_port_is_the_same_written_or_not(house: Callable[..., House], public: str, host: str) -> None:
+    home = house(password=PASSWORD, public_url=public)
+    client = home.client(**LAN)
+    for origin in ("https://dash.example.org", "https://dash.example.org:443"):
+        headers = {"Host": host, "Origin": origin}
+        answer = client.post("/login", data={"password": PASSWORD}, headers=headers)
+        assert answer.status_code == 303
+        assert all("Secure" in value for value in answer.headers.getlist("Set-Cookie"))
+    foreign = (
+        "http://dash.example.org",
+        "https://dash.example.org:80",
+        "https://dash.example.org:444",
+        "https://dash.example.org/",
+    )
+    for origin in foreign:
+        refused = client.post("/login", data={"password": PASSWORD}, headers={"Host": host, "Origin": origin})
+        assert refused.status_code == 403
+
+
+def test_another_port_is_another_address(house: Callable[..., House]) -> None:
+    client = house(password=PASSWORD, public_url="https://dash.example.org:8443").client(**LAN)
+    for host, is_public in (
+        ("dash.example.org:8443", True),
+        ("dash.example.org", False),
+        ("dash.example.org:443", False),
+    ):
+        answer = client.post("/login", data={"password": PASSWORD}, headers={"Host": host})
+        assert all(("Secure" in value) is is_public for value in answer.headers.getlist("Set-Cookie"))
+
+
 def test_without_login_another_page_can_still_change_nothing(house: Callable[..., House]) -> None:
     home = house(auth="none")
     browser = home.client()
@@ -973,6 +1128,18 @@ def test_an_open_socket_can_tell_when_its_session_has_ended(house: Callable[...,
         assert not door.still_holds(passed)
 
 
+def test_what_was_open_without_a_login_can_tell_that_a_password_was_set(house: Callable[..., House]) -> None:
+    home = house()
+    home.owner.choose_local_only()
+    with home.app.app_context():
+        assert door.still_holds(door.Pass("local"))
+        home.owner.set_password(PASSWORD)
+        assert not door.still_holds(door.Pass("local"))
+        assert "password" in door.why_over(door.Pass("local"))
+    with house(auth="none").app.app_context():
+        assert door.still_holds(door.Pass("local"))
+
+
 # Headers
 
 
@@ -1029,6 +1196,9 @@ def test_tries_at_the_same_moment_do_not_slip_through_together() -> None:
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(lambda _: attempts.wait_s("10.0.0.1", 1000.0), range(200)))
     assert waits.count(0.0) == 5
+    for _ in range(2):
+        attempts.give_back("10.0.0.1")
+    assert [attempts.wait_s("10.0.0.1", 1000.0) for _ in range(3)] == [0.0, 0.0, 300.0]
 
 
 def test_the_memory_of_wrong_tries_is_bounded() -> None:

@@ -154,6 +154,40 @@ def test_a_thousand_headers_are_refused(server: Served) -> None:
         assert client.response()[0] in (400, 431)
 
 
+NO_ADDRESSES = [
+    "http://[",
+    "//[",
+    "/[",
+    "http://a]b",
+    "http://x:99999999/",
+    "http://x:abc",
+    "http://ex%E2%84%80ample/",
+    "%",
+    "\u2100",
+]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_an_address_that_is_none_is_no_failure(house: Callable[..., House], address: str) -> None:
+    made = house()
+    asked = made.client().get("/", headers={"HX-Request": "true", "HX-Current-URL": _sent(address)})
+    assert (asked.status_code, asked.headers["HX-Redirect"][:6]) == (401, "/login")
+    form = {"password": PASSWORD, "next": address}
+    assert made.client().post("/login", data=form, headers={"Origin": "http://localhost"}).status_code == 303
+    assert made.client().post("/login", data=form, headers={"Origin": _sent(address)}).status_code == 403
+    inside = made.client()
+    inside.set_cookie("glance_session", made.runtime.owner.open_session("a browser", "192.168.1.20"))
+    for name in ("Referer", "Origin"):
+        assert inside.post("/theme", headers={name: _sent(address)}).status_code == 403
+    assert inside.get("/login", query_string={"next": address}).status_code == 303
+    assert inside.get("/setup", query_string={"next": address}).status_code == 303
+
+
+def _sent(text: str) -> str:
+    """A header's text as the server hands it over: its bytes, each as a letter."""
+    return text.encode().decode("latin-1")
+
+
 # Login limits behind proxies
 
 

@@ -149,6 +149,23 @@ def test_health_and_public_dashboards_need_no_name(house: Callable[..., House]) 
         assert made.client(peer).get("/healthz").status_code == 200
 
 
+def test_metrics_are_open_to_this_computer_but_not_through_a_proxy_on_it(house: Callable[..., House]) -> None:
+    client = house(trusted_proxies=("127.0.0.1",)).client("127.0.0.1")
+    assert client.get("/metrics").status_code == 200
+    through: tuple[dict[str, str], ...] = (
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Via": "1.1 proxy"},
+        {"Remote-User": ""},
+        {"Host": HOST},
+    )
+    for headers in through:
+        assert client.get("/metrics", headers=headers).status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert client.get("/metrics", headers={"Remote-User": "mallory, ada"}).status_code == 403
+    assert house(trusted_proxies=(PROXY,)).client("192.168.1.20").get("/metrics").status_code == 403
+    assert client.get("/settings/look").status_code == 403
+
+
 def test_the_password_page_leads_on_and_offers_no_password(house: Callable[..., House]) -> None:
     client = house().client()
     assert client.get("/login", headers=HTTPS | AUTHELIA).status_code == 303

@@ -14,7 +14,7 @@ from glance import passwords
 from glance.__main__ import main
 from glance.config import ROOT
 from glance.store.db import Database
-from glance.store.owner import REREAD_S, Owner
+from glance.store.owner import REREAD_PASSWORD_S, Owner
 
 OLD, NEW = "three-quiet-fans", "five-loud-lamps"
 
@@ -56,7 +56,8 @@ def test_it_sets_the_password_and_ends_every_session(running: Owner, capsys: pyt
     assert NEW not in said
     clock = running._clock
     assert isinstance(clock, Clock)
-    clock.now += REREAD_S
+    assert not running.password_is(OLD)
+    clock.now += REREAD_PASSWORD_S
     assert running.session(cookie) is None
     assert running.password_is(NEW)
     assert not running.password_is(OLD)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up; the longest prefix decides. Modules of one package may import each other unless it is in APART.
 STOREYS = (
-    ("glance", "glance.errors", "glance.patterns", "glance.styles", "glance.worktime"),
+    ("glance", "glance.errors", "glance.hostnames", "glance.patterns", "glance.styles", "glance.worktime"),
     ("glance.config", "glance.feed_limits", "glance.model", "glance.schema_work", "glance.sensor_words"),
     (
         "glance.addresses", "glance.allocator", "glance.bounded", "glance.conversions", "glance.environment", "glance.fields", "glance.formats", "glance.http_form", "glance.icons", "glance.limits",

@@ -165,6 +165,20 @@ def test_an_agreed_name_does_not_open_the_own_network_by_being_looked_up_there(
     assert ask(outbound, url, Rules("Mine", (), frozenset({"api.example.org"}))) == {"value": 1}, "the owner wrote it"
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [Rules("Mine", (), frozenset({"nas.lan"})), Rules("Mine", ("*",)), Rules("Mine", ("nas.lan", "169.254.169.254"))],
+)
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fe80::1", "100.100.100.200", "224.0.0.1", "::ffff:169.254.169.254"]
+)
+def test_a_name_that_was_typed_or_agreed_to_never_leads_where_nothing_may_connect(
+    outbound: Outbound, monkeypatch: pytest.MonkeyPatch, address: str, rules: Rules
+) -> None:
+    lookup(monkeypatch, {"nas.lan": [address]})
+    assert "Glance never connects there" in refusal(outbound, "http://nas.lan/", rules)
+
+
 def test_an_open_connection_of_a_trusted_definition_is_not_lent_to_another(
     outbound: Outbound, up: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

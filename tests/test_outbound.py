@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from glance.errors import FetchError
-from glance.outbound import Answer, Outbound, lane
+from glance.outbound import Answer, Bound, Outbound, lane
 from glance.outbound import wire as wire_module
 from glance.outbound.client import Client
 from glance.outbound.faults import retry_after_s
@@ -560,6 +560,29 @@ def test_the_trace_tells_what_was_asked_without_secrets(up: Upstream, outbound: 
     assert exchange.url == f"http://127.0.0.1:{up.port}/v1/••••••••?api_key=••••••••&q=••••••••&page=2"
     assert (exchange.method, exchange.status, exchange.size_bytes, exchange.at) == ("GET", 200, 8, NOW)
     assert up.last().headers["authorization"].startswith("Basic ")
+
+
+def test_a_basic_login_is_hidden_as_it_was_sent_however_short_its_password(up: Upstream, outbound: Outbound) -> None:
+    up.handle("/echo", lambda seen: Reply(200, seen.headers["authorization"].encode()))
+    ways: tuple[dict[str, Any], ...] = (
+        {"auth": {"kind": "basic", "username": "user", "password": "pw12345"}},
+        {"headers": {"authorization": "basic dXNlcjpwdzEyMzQ1"}},
+    )
+    for way in ways:
+        one = client(outbound, secrets=("pw12345",))
+        answer = one.request("GET", up.url("/echo"), **way)
+        assert answer.text().endswith("dXNlcjpwdzEyMzQ1")
+        assert "dXNlcjpwdzEyMzQ1" not in one.mask.text(answer.text())
+        assert one.learned == ("dXNlcjpwdzEyMzQ1",)
+
+
+def test_a_credential_that_is_lent_again_changes_nothing(outbound: Outbound) -> None:
+    one = client(outbound)
+    one.lend(Bound("mark", "nas", "its-value", ("nas.lan",)))
+    mask = one.mask
+    assert mask.text("its-value") == "••••••••"
+    one.lend(Bound("mark", "nas", "its-value", ("nas.lan",)))
+    assert one.mask is mask
 
 
 def test_a_failed_request_is_traced_with_its_sentence(up: Upstream, outbound: Outbound) -> None:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from wsproto.events import CloseConnection
 from glance.images import Picture
 from glance.model import Widget
 from glance.web import public, sockets, waking
+from glance.web.public_cards import GuestCards
 from glance.web.public_markup import outside, shown_to_guests
 from tests.api_site import Site as ApiSite
 from tests.api_site import fields, problem
@@ -636,3 +638,7 @@ def test_the_form_says_that_an_address_is_taken(site: Shared, tally: Widget) -> 
     answer = client.post("/dashboards/two/edit", data=values, headers={"Origin": "http://localhost"})
     assert answer.status_code == 422
     assert 'id="public_address-e"' in answer.text
+
+
+def test_a_picture_whose_address_is_none_is_left_out_for_guests() -> None:
+    assert GuestCards._rename(SimpleNamespace(_key=b""), "http://[", {}) == ""  # type: ignore[arg-type]

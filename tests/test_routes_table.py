@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from glance.runtime import Runtime
 from glance.web.application import create_app
 from glance.web.door import PUBLIC, SCOPES
 from glance.web.door.access import csrf_for
-from tests.routes_table import NOBODY, OWNER, TOKENS, VISITORS, Row, rows
+from tests.routes_table import EVERYBODY, NOBODY, OWNER, TOKENS, VISITOR, Row, rows
 
 HOST = "http://glance.lan"
 PARTS = {"widget_id": "w1", "device_id": "greenhouse", "address": "guests", "token_id": "999"}
@@ -43,17 +44,30 @@ class House:
                 self.app.view_functions[endpoint] = lambda **_: "in"
         self.app.view_functions["public.socket"] = lambda **_: "in"
 
-    def ask(self, row: Row, visitor: str) -> TestResponse:
+    @cached_property
+    def of_a_look(self) -> dict[str, str]:
+        """What a browser that has just looked at the public dashboard sends along: its cookies, and where it comes from."""
+        looked = self.app.test_client().get(
+            "/p/guests", base_url=HOST, environ_overrides={"REMOTE_ADDR": "192.168.1.9"}
+        )
+        assert looked.status_code == 200
+        cookies = "; ".join(cookie.partition(";")[0] for cookie in looked.headers.getlist("Set-Cookie"))
+        marks = {"Referer": f"{HOST}/p/guests", "Sec-Fetch-Site": "same-origin"}
+        return marks | ({"Cookie": cookies} if cookies else {})
+
+    def ask(self, row: Row, who: str) -> TestResponse:
         client = self.app.test_client()
         headers: dict[str, str] = {}
         if row.method == "WS":
             headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
-        if visitor in self.values:
-            headers["Authorization"] = f"Bearer {self.values[visitor]}"
-        if visitor == OWNER:
+        if who in self.values:
+            headers["Authorization"] = f"Bearer {self.values[who]}"
+        if who == VISITOR:
+            headers |= self.of_a_look
+        if who == OWNER:
             client.set_cookie("glance_session", self.session, domain="glance.lan")
             headers["X-CSRF-Token"] = csrf_for(self.session)
-        if visitor not in self.values:
+        if who not in self.values:
             headers["Origin"] = HOST
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda part: PARTS.get(part[1], "nothing"), row.path)
         how: dict[str, Any] = {"json": row.body} if row.body is not None else {}
@@ -99,13 +113,19 @@ def test_who_is_let_in_is_what_the_table_says(house: House, row: Row) -> None:
     if (row.method, row.path) not in rules_of(house.app):
         pytest.fail("no such route")
     wrong = []
-    for visitor in VISITORS:
-        if row.path in ("/login", "/setup") and visitor == OWNER:
+    for who in EVERYBODY:
+        if row.path in ("/login", "/setup") and who == OWNER:
             continue
-        answer = house.ask(row, visitor)
-        if let_in(answer) != (visitor in row.allowed):
-            wrong.append(f"{visitor}: {answer.status_code} {answer.text[:120]}")
+        answer = house.ask(row, who)
+        if let_in(answer) != (who in row.allowed):
+            wrong.append(f"{who}: {answer.status_code} {answer.text[:120]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_whoever_looks_at_a_public_dashboard_may_no_more_than_before_but_below_its_address() -> None:
+    for row in rows():
+        if not row.path.startswith(("/p/<address>", "/ws/public/<address>")):
+            assert (VISITOR in row.allowed) == (NOBODY in row.allowed), str(row)
 
 
 def test_no_answer_of_the_walk_is_a_failure_of_glance_itself(house: House) -> None:

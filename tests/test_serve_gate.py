@@ -16,7 +16,7 @@ from glance.runtime import Runtime
 from glance.serve import Gate, Limits, listen
 from glance.serve.listener import raise_file_limit
 from glance.web.application import create_app
-from tests.serving import Client, Tiny, make_tiny, serving
+from tests.serving import GUARDED, Client, Tiny, make_tiny, serving
 from tests.waiting import PATIENCE_S, at_most, until
 
 
@@ -60,6 +60,7 @@ def test_a_half_sent_request_ends_with_408_in_time(tiny: Tiny) -> None:
     with serving(tiny, head_s=0.1) as gate, Client(gate) as client:
         status, headers, body = client.send("GET / HTTP/1.1\r\nHo").response()
         assert (status, headers["connection"]) == (408, "close")
+        assert {name: headers[name] for name in GUARDED} == GUARDED
         assert body == b"The request did not arrive whole in time.\n"
 
 

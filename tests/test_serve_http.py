@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from glance.serve import Gate
-from tests.serving import Client, Tiny, make_tiny, serving
+from tests.serving import GUARDED, Client, Tiny, make_tiny, serving
 
 
 @pytest.fixture
@@ -178,6 +178,9 @@ def test_other_expectations_are_refused(gate: Gate) -> None:
         ("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: tea\r\n\r\n", 501),
         ("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nX-Forwarded-Host: x\r\n\r\n", 400),
+        ("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         ("GET /\u00e9 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     ],
@@ -188,6 +191,7 @@ def test_a_hostile_head_is_refused_in_plain_words_and_the_connection_closed(
     with Client(gate) as client:
         found, headers, body = client.send(request_text).response()
         assert (found, headers["connection"]) == (status, "close")
+        assert {name: headers[name] for name in GUARDED} == GUARDED
         assert body.endswith(b".\n")
         assert b"aaaa" not in body
     with Client(gate) as client:

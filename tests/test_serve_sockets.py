@@ -12,7 +12,7 @@ import pytest
 
 from glance.serve import Gate
 from glance.serve.websocket import ClientGone, WebSocketSocket
-from tests.serving import HANDSHAKE, Client, Tiny, make_tiny, serving
+from tests.serving import GUARDED, HANDSHAKE, Client, Tiny, make_tiny, serving
 from tests.socket_client import Client as SocketClient
 from tests.socket_client import closed_with
 from tests.waiting import PATIENCE_S, at_most, until
@@ -99,6 +99,7 @@ def test_a_surplus_websocket_without_a_key_gets_503(tiny: Tiny) -> None:
         client.send("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
         status, headers, body = client.response()
         assert (status, headers["retry-after"]) == (503, "5")
+        assert {name: headers[name] for name in GUARDED} == GUARDED
         assert body == b"All websockets are in use right now.\n"
 
 

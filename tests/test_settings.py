@@ -175,6 +175,32 @@ def test_a_password_that_does_not_fit_changes_nothing(
     assert runtime.owner.password_is(PASSWORD)
 
 
+@pytest.mark.parametrize("with_password", [True, False])
+def test_a_password_that_is_set_meanwhile_is_not_overwritten(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, with_password: bool
+) -> None:
+    if with_password:
+        runtime.owner.set_password(PASSWORD)
+        client = signed_in(create_app(runtime))
+    else:
+        runtime.owner.choose_local_only()
+        client = create_app(runtime).test_client()
+    hash_password = passwords.hash_password
+
+    def slowly(password: str) -> str:
+        monkeypatch.setattr(passwords, "hash_password", hash_password)
+        Owner(runtime.db, runtime.clock).set_password("set-at-the-machine")
+        return hash_password(password)
+
+    monkeypatch.setattr(passwords, "hash_password", slowly)
+    data = {"current": PASSWORD, "password": "five-loud-lamps", "repeat": "five-loud-lamps"}
+    answer = client.post("/settings/security/password", data=data, headers=OURS)
+    assert answer.status_code == 409
+    assert "Another password was set in the meantime" in answer.text
+    assert runtime.owner.password_is("set-at-the-machine")
+    assert client.get("/settings/security").status_code == 303
+
+
 def test_guessing_the_current_password_is_paused_too(client: FlaskClient) -> None:
     data = {"current": "wrong", "password": "five-loud-lamps", "repeat": "five-loud-lamps"}
     statuses = [client.post("/settings/security/password", data=data, headers=OURS).status_code for _ in range(6)]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from glance.live import Hub
+from glance.store.owner import Owner
 from glance.web import sockets
 from tests.page_site import Site
 from tests.socket_client import Client, closed_with
@@ -239,6 +240,49 @@ def test_a_page_that_has_shown_all_just_before_the_server_waits_is_sent_the_next
     assert "<b data-live>1</b>" in page.hear()
     site.push(widget, 2)
     assert "<b data-live>2</b>" in page.hear()
+
+
+def test_a_page_opened_without_a_login_is_closed_once_a_password_is_set(tmp_path: Path) -> None:
+    bare = Site(tmp_path, auth="password")
+    bare.runtime.owner.choose_local_only()
+    bare.start()
+    try:
+        widget = bare.tallies(1)[0]
+        page = Page(bare)
+        page.hear()
+        client = bare.app.test_client()
+        data = {"password": "a long enough one", "repeat": "a long enough one"}
+        set_one = client.post("/settings/security/password", data=data, headers={"Origin": "http://localhost"})
+        assert set_one.status_code == 303
+        bare.push(widget, 1)
+        assert page.closed_with() == 4403
+    finally:
+        bare.stop()
+
+
+@pytest.mark.parametrize("before", ["", "the former one"])
+def test_a_password_that_another_process_sets_closes_open_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    monkeypatch.setattr(sockets, "BEAT_S", 0.1)
+    site = Site(tmp_path, auth="password")
+    owner = site.runtime.owner
+    headers = {"Origin": ORIGIN}
+    if before:
+        owner.set_password(before)
+        headers["Cookie"] = f"glance_session={owner.open_session('a browser', '127.0.0.1')}"
+    else:
+        owner.choose_local_only()
+    site.start()
+    try:
+        site.tallies(1)
+        client = Client(f"{site.address.replace('http', 'ws')}/ws/dashboards/home", headers=headers)
+        client.send("{}")
+        assert until(lambda: client.receive(timeout=PATIENCE_S))
+        Owner(site.runtime.db).set_password("a long enough one")
+        assert closed_with(client) == 4403
+    finally:
+        site.stop()
 
 
 def test_signing_out_elsewhere_ends_an_open_socket_with_a_code_of_its_own(tmp_path: Path) -> None:

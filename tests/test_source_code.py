@@ -15,6 +15,7 @@ from glance.sandbox.host import Sandbox
 from glance.sources import code as code_kind
 from glance.widget_code import ENABLED, TESTED, WidgetCode
 from tests.api_site import Site, fields, problem
+from tests.upstream import Reply, Seen
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +263,46 @@ def test_a_credential_that_an_upstream_echoes_is_hidden_from_the_code(site: Site
         assert SECRET[::-1] not in json.dumps(data_of(site, code))
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "utf-16"])
+@pytest.mark.parametrize("value", ["pässwörd-geheim-ü", "plain-secret-08157"])
+def test_a_credential_that_comes_back_in_another_charset_is_hidden_from_the_code(
+    site: Site, value: str, charset: str
+) -> None:
+    def echo(seen: Seen) -> Reply:
+        octets = seen.headers["x-key"].encode("latin-1")
+        heads = {"Content-Type": f"text/plain; charset={charset}", "X-Echo": seen.headers["x-key"]}
+        return Reply(200, octets, {**heads, f"X-{value.split('-')[-1]}": "1"} if value.isascii() else heads)
+
+    site.runtime.credentials.create("odd", value, ["127.0.0.1"])
+    try:
+        site.upstream.handle("/echo", echo)
+        code = (
+            f"answer = fetch('{site.upstream.url('/echo')}', headers={{'X-Key': get_credential('odd')}}, binary=True)\n"
+            "return [list(answer.body), [ord(one) for one in answer.headers['x-echo']], [ord(one) for one in answer.text],"
+            f" list(answer.text.encode('{charset}', 'replace'))]"
+        )
+        for found in data_of(site, code):
+            assert value.encode() not in bytes(min(one, 255) for one in found)
+            assert value not in "".join(map(chr, found))
+        assert site.upstream.last().headers["x-key"].encode("latin-1").decode() == value
+    finally:
+        site.runtime.credentials.delete("odd")
+
+
+def test_the_session_that_a_login_opens_is_hidden_from_the_code(site: Site, credential: str) -> None:
+    site.upstream.json("/login", {"token": "SESSION-TOKEN-77"}, headers={"Set-Cookie": "sid=COOKIE-OF-THE-SESSION"})
+    site.upstream.handle("/echo", lambda seen: Reply(200, f"{seen.headers}".encode()))
+    login = f"{{'url': '{site.upstream.url('/login')}', 'json': {{'p': get_credential('{credential}')}}}}"
+    code = (
+        f"answer = fetch('{site.upstream.url('/echo')}', auth={{'kind': 'session', 'login': {login}, 'token': 'token'}},"
+        " binary=True)\nreturn [answer.text[::-1], answer.body.decode()[::-1]]"
+    )
+    shown = json.dumps(data_of(site, code))
+    assert "SESSION-TOKEN-77" in site.upstream.last().headers["authorization"]
+    assert "SESSION-TOKEN-77"[::-1] not in shown
+    assert "COOKIE-OF-THE-SESSION"[::-1] not in shown
+
+
 def test_a_credential_for_another_host_stays_here(site: Site) -> None:
     site.runtime.credentials.create("elsewhere", SECRET, ["media.lan"])
     try:
@@ -288,6 +329,19 @@ def test_a_secret_param_is_hidden_in_log_and_errors(site: Site) -> None:
     assert trial.notes[0].startswith("with ")
     assert trial.error is not None
     assert trial.error.sentence.startswith("Line 2 of the code: ValueError")
+
+
+@pytest.mark.parametrize(
+    "secret", ["two  spaces  inside", "-----BEGIN KEY-----\nLINEONEOFKEY1234\nshort\n-----END KEY-----"]
+)
+def test_a_secret_is_looked_for_before_it_is_collapsed_split_or_cut(site: Site, secret: str) -> None:
+    params = {"type": "object", "properties": {"key": {"type": "string", "format": "secret"}}}
+    code = "key = params['key']\nprint(key)\nlog('x' * 1990 + key)\nraise ValueError(key)"
+    definition = site.runtime.definitions.get(make(site, code, params=params))
+    trial = site.runtime.refresher.test(definition, {"key": secret})
+    assert trial.notes == ("••••••••", "x" * 1990 + "••••••••")
+    assert trial.error is not None
+    assert trial.error.sentence == "Line 4 of the code: ValueError: ••••••••."
 
 
 # Bad input

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from glance import feeds
 from glance.errors import FetchError
 from glance.feeds import MAX_ENTRIES, parse_feed
 from glance.outbound import Outbound
@@ -352,3 +353,8 @@ def test_what_only_looks_like_a_page_takes_no_time() -> None:
         with pytest.raises(FetchError):
             parse_feed(body, "text/html", "http://host/")
         assert time.thread_time() - began < 10
+
+
+def test_a_picture_whose_address_is_none_is_no_picture() -> None:
+    entry = {"media_content": [{"url": "http://["}, {"url": "https://a.example/x.png"}]}
+    assert feeds._picture(entry, "https://a.example/feed") == "https://a.example/x.png"

@@ -306,3 +306,7 @@ def test_an_echo_without_a_reply_ends_in_time() -> None:
         host.bind(("127.0.0.1", 0))
         with pytest.raises(FetchError, match=r"h did not answer within 0\.05 s"):
             reach.echo_ms(probe, "h", host.getsockname(), 0.05)
+
+
+def test_an_address_that_is_none_is_a_check_that_is_down(io: SourceIO) -> None:
+    assert one(io, url="unix://[")["state"] == "down"

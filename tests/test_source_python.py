@@ -113,6 +113,13 @@ def test_secrets_are_hidden_in_its_errors(outbound: Outbound, folder: Path) -> N
     assert sentence == "fetch.py, line 2: ValueError: bad ••••••••."
 
 
+@pytest.mark.parametrize("secret", ["two  spaces  inside", "-----BEGIN KEY-----\nLINEONEOFKEY1234\n-----END KEY-----"])
+def test_secrets_are_looked_for_before_an_error_becomes_one_line(outbound: Outbound, folder: Path, secret: str) -> None:
+    code = "def fetch(params, http):\n    raise ValueError('x' * 190 + params['token'])\n"
+    sentence = refusal(outbound, folder, code, token=secret, secrets=(secret,))
+    assert sentence == f"fetch.py, line 2: ValueError: {'x' * 190}••••••••."
+
+
 def test_params_of_the_widget_cannot_be_changed_by_it(outbound: Outbound, folder: Path) -> None:
     given = {"a": 1}
     assert fetch(outbound, folder, "def fetch(params, http):\n    params['a'] = 2\n    return params\n", **given) == {

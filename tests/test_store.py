@@ -66,6 +66,56 @@ def test_deleting_a_dashboard_leaves_no_orphan_anywhere(core: Core) -> None:
     assert set(left.values()) == {0}
 
 
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
+
+
+def test_the_database_and_its_log_are_for_the_owner_alone_from_the_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o755)
+    seen: dict[str, int] = {}
+    step = Database._step
+
+    def watched(db: Database, version: int, sql: str) -> None:
+        step(db, version, sql)
+        seen.update(modes(tmp_path))
+
+    monkeypatch.setattr(Database, "_step", watched)
+    before = os.umask(0)
+    try:
+        Database(tmp_path).close()
+    finally:
+        os.umask(before)
+    assert seen == dict.fromkeys(("glance.db", "glance.db-wal", "glance.db-shm"), 0o600)
+
+
+def test_files_that_an_older_version_left_open_to_others_are_taken_from_them(tmp_path: Path) -> None:
+    old = Database(tmp_path)
+    for path in tmp_path.iterdir():
+        path.chmod(0o644)
+    new = Database(tmp_path)
+    try:
+        assert modes(tmp_path) == dict.fromkeys(("glance.db", "glance.db-wal", "glance.db-shm"), 0o600)
+    finally:
+        new.close()
+        old.close()
+
+
+def test_a_link_to_a_file_that_is_yet_to_be_is_followed_before_the_mode_is_set(tmp_path: Path) -> None:
+    data, there = tmp_path / "data", tmp_path / "there"
+    data.mkdir()
+    there.mkdir()
+    (data / "glance.db").symlink_to(there / "other.db")
+    before = os.umask(0)
+    made = Database(data)
+    try:
+        assert modes(there) == dict.fromkeys(("other.db", "other.db-wal", "other.db-shm"), 0o600)
+    finally:
+        os.umask(before)
+        made.close()
+
+
 def test_an_older_file_is_copied_before_it_is_upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = migrations.steps()
     Database(tmp_path).close()
@@ -75,6 +125,7 @@ def test_an_older_file_is_copied_before_it_is_upgraded(tmp_path: Path, monkeypat
     Database(tmp_path).close()
     copies = list((tmp_path / "backups").iterdir())
     assert len(copies) == 1
+    assert modes(tmp_path / "backups") == {copies[0].name: 0o600}
     assert "later" in tables(tmp_path / "glance.db")
     assert "later" not in tables(copies[0])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 import tracemalloc
 from dataclasses import dataclass, field
@@ -148,6 +150,52 @@ def test_a_template_that_piles_up_memory_is_stopped_by_its_amount(renderer: Card
     finally:
         tracemalloc.stop()
     assert peak < 150_000_000
+
+
+@pytest.mark.parametrize("kind", ["cards", "values"])
+def test_no_argument_of_a_filter_test_method_or_function_makes_much(kind: str) -> None:
+    root = Path(__file__).parent.parent
+    walk = subprocess.run(
+        [sys.executable, "-m", "tests.template_walk", kind], cwd=root, capture_output=True, text=True, timeout=900
+    )
+    assert walk.returncode == 0, walk.stderr[-2000:]
+    *beyond, last = walk.stdout.splitlines()
+    assert beyond == []
+    assert int(last.split()[1].strip(",")) > 1500
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ [[1]]|tojson(indent=100000000) }}", "{{ [[1]]|tojson('a' * 500000) }}", "{{ 'x'|truncate(2, end='y' * 500000) }}",
+        "{{ (data.text[:400000])|trim('b' * 400000 ~ 'x') }}", "{{ (data.text[:400000]).rfind('b' ~ data.text[:200000]) }}",
+        "{{ (data.text[:400000])|groupby('a', default='y' * 100000) }}", "{{ data.list|map(attribute='a.' * 200000)|list }}",
+    ],
+)  # fmt: skip
+def test_an_argument_that_makes_much_is_refused(renderer: CardRenderer, template: str) -> None:
+    tracemalloc.start()
+    began = time.thread_time()
+    try:
+        with pytest.raises(CardError):
+            draw(renderer, template)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+    assert time.thread_time() - began < at_most(4)
+
+
+@pytest.mark.parametrize(
+    ("template", "drawn"),
+    [
+        ("{{ {'b': [1], 'a': '<'}|tojson }}", '{"a": "\\u003c", "b": [1]}'),
+        ("{{ [1]|tojson(indent=2) }}", "[\n  1\n]"),
+        ("{{ 'a long sentence'|truncate(9) }}|{{ 'abcdef'|truncate(4, True, '', 0) }}|{{ 5|truncate(3) }}", "a...|abcd|5"),
+        ("{{ ' x '|trim }}|{{ 'xxaxx'|trim('x') }}|{{ 12321|trim('1') }}|{{ data.no|trim }}", "x|a|232|"),
+        ("{% for g in data.rows[:3]|groupby('c', default='none') %}{{ g.grouper }}{{ g.list|length }}{% endfor %}", "none3"),
+    ],
+)  # fmt: skip
+def test_the_bounded_filters_do_what_those_of_jinja_do(renderer: CardRenderer, template: str, drawn: str) -> None:
+    assert draw(renderer, template) == drawn
 
 
 REACHING = (

@@ -99,10 +99,11 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """`data[x]`: a field or item, never what `data.x` would not give."""
+        if self.strict:
+            # Counted: the attribute of a filter may be a way of a hundred thousand parts, gone for each item.
+            running().weigh(argument)
         if isinstance(argument, str) and isinstance(obj, PLAIN):
             return self.getattr(obj, argument)
-        if self.strict and not isinstance(argument, (str, int, float)):
-            running().weigh(argument)
         return super().getitem(obj, argument)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
@@ -114,8 +115,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         for value in (*args, *kwargs.values()):
             budget.weigh(value)
         owner = getattr(__obj, "__self__", None)
-        if type(owner) is str:
+        if isinstance(owner, str):
             budget.weigh(owner)
+            filters.sought(owner, *args, *kwargs.values())
         found = super().call(__context, __obj, *args, **kwargs)
         budget.look_at_clock()
         return budget.make(found)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
 from jinja2 import Environment, pass_environment, pass_eval_context
 from jinja2.exceptions import SecurityError
-from jinja2.filters import do_int, do_round, make_attrgetter, sync_do_join
+from jinja2.filters import do_groupby, do_int, do_round, do_trim, do_truncate, make_attrgetter, sync_do_join
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
 from glance.bounded.budget import Budget, TooMuch, running, within_bounds
 
@@ -22,6 +25,9 @@ DEEP = frozenset("sort unique groupby min max dictsort sum".split())
 CHEAP = frozenset("length count first last default d".split())
 # No more than a number of the data can have: Python reads up to 4300 digits.
 MAX_NUMBER_BITS = 16_384
+MAX_INDENT = 8
+# Characters that are looked for in a text, times those of the text: so many are as much work as one item of a list.
+_SOUGHT = 256
 
 
 def bounded_number(value: Any) -> Any:
@@ -70,7 +76,7 @@ def measured(function: Callable[..., Any], *, deep: bool) -> Callable[..., Any]:
     @wraps(function)
     def count(*args: Any, **kwargs: Any) -> Any:
         budget = running()
-        for value in args[passed:]:
+        for value in (*args[passed:], *kwargs.values()):
             if deep or isinstance(value, (str, bytes)):
                 budget.weigh(value)
             elif isinstance(value, (list, tuple, Mapping)):
@@ -89,6 +95,70 @@ def _each(items: Generator[Any, None, None], budget: Budget) -> Iterator[Any]:
     for item in items:
         budget.work(1)
         yield item
+
+
+def sought(text: str, *arguments: Any) -> None:
+    """Count as work what is looked for in a text: Python may hold each of its characters against each of the others."""
+    for argument in arguments:
+        if isinstance(argument, str):
+            running().work(len(text) * len(argument) // _SOUGHT)
+
+
+def bounded_trim(value: Any, chars: str | None = None) -> Any:
+    """`trim`, weighed with the characters that are to go."""
+    if not isinstance(value, (str, Undefined)):
+        value = str(within_bounds(value))
+    if chars is not None:
+        sought(str(value), chars)
+    return do_trim(value, chars)
+
+
+@pass_environment
+def bounded_truncate(
+    environment: Environment,
+    value: Any,
+    length: int = 255,
+    killwords: bool = False,
+    end: Any = "...",
+    leeway: Any = None,
+) -> Any:
+    """`truncate`, to a length in which its end has room."""
+    if not isinstance(end, str) or len(end) > max(0, int(length)):
+        raise SecurityError("truncate takes an end that is a text and no longer than the length.")
+    if not isinstance(value, (str, Undefined)):
+        value = str(within_bounds(value))
+    return do_truncate(environment, value, length, killwords, end, None if leeway is None else max(0, int(leeway)))
+
+
+@pass_environment
+def bounded_groupby(
+    environment: Environment, value: Any, attribute: str | int, default: Any = None, case_sensitive: bool = False
+) -> Any:
+    """`groupby`, weighed with what stands in for what is missing: Jinja makes a text of it for each item."""
+    items = list(value)
+    running().weigh(default)
+    if isinstance(default, str):
+        running().work(len(items) * len(default) // 8)
+    return do_groupby(environment, items, attribute, default, case_sensitive)
+
+
+def bounded_json(value: Any, indent: int | None = None) -> Markup:
+    """`tojson`, stopped where it grows too long: an indentation makes much out of little."""
+    if indent is not None and (type(indent) is not int or not 0 <= indent <= MAX_INDENT):
+        raise SecurityError(f"tojson takes an indent from 0 to {MAX_INDENT}.")
+    return htmlsafe_json_dumps(within_bounds(value), dumps=_json, indent=indent, sort_keys=True)
+
+
+def _json(value: Any, **options: Any) -> str:
+    budget, parts = running(), []
+    left = budget.limits.text
+    for part in json.JSONEncoder(**options).iterencode(value):
+        budget.work(1)
+        left -= len(part)
+        if left < 0:
+            raise budget.too_long()
+        parts.append(part)
+    return "".join(parts)
 
 
 def bounded_replace(value: Any, old: str, new: str, count: int | None = None) -> Any:
@@ -127,9 +197,13 @@ def writing(filter_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 BOUNDED: dict[str, Callable[..., Any]] = {
+    "groupby": bounded_groupby,
     "int": bounded_int,
     "join": bounded_join,
     "replace": bounded_replace,
     "round": bounded_round,
     "sum": sum_of_numbers,
+    "tojson": bounded_json,
+    "trim": bounded_trim,
+    "truncate": bounded_truncate,
 }

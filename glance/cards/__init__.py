@@ -148,10 +148,11 @@ class CardRenderer:
 
     def _budget(self, definition: Drawable, widget: Widget) -> Budget:
         """What this drawing may use up and show."""
-        may_show = self._may_show
-        if definition.trusted:
-            return Budget(MAX_TRUSTED_CPU_S)
-        return Budget(MAX_CPU_S, partial(may_show, definition, widget) if may_show else None)
+        trusted = definition.trusted
+        # Of a folder's definition too where the params came with an import and wait.
+        is_asked = not trusted or widget.waiting
+        may_show = partial(self._may_show, definition, widget) if self._may_show and is_asked else None
+        return Budget(MAX_TRUSTED_CPU_S if trusted else MAX_CPU_S, may_show)
 
     def check(self, definition: Drawable) -> tuple[int, str] | None:
         """The first fault of a definition's template as (line, sentence); None where it can be used."""

@@ -13,13 +13,16 @@ from glance.errors import FetchError
 
 _HUGE_NUMBER = re.compile(r"[eE]\+?0*[1-9]\d{2}|\d{300}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# More than the longest secret takes in any disguise.
+_MASKED_CHARS = 500_000
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._:-]+)", re.IGNORECASE)
 MAX_DEPTH = 100
 
 
 @dataclass(slots=True)
 class Answer:
-    """What came back. `headers` ignores case; `body` is decoded; `who` names the upstream in sentences, `mask` hides secrets.
+    """What came back. `headers` ignores case; `body` is decoded; `who` names the upstream in sentences, `mask` hides secrets,
+    also before bytes are read in a charset that the upstream chose (`mask_octets`).
 
     `not_modified`: the upstream said that the body kept from an earlier answer (which `body` is) still holds.
     """
@@ -32,6 +35,7 @@ class Answer:
     who: str
     not_modified: bool = False
     mask: Callable[[str], str] = field(default=str, repr=False)
+    mask_octets: Callable[[bytes], bytes] = field(default=bytes, repr=False)
 
     def text(self) -> str:
         """The body by its declared charset, else as UTF-8; what does not fit is replaced."""
@@ -44,8 +48,9 @@ class Answer:
                 encoding = "utf-8-sig"
         if encoding == "utf-8":
             encoding = "utf-8-sig"
+        body = self.body if encoding == "utf-8-sig" else self.mask_octets(self.body)
         try:
-            return clean_text(self.body.decode(encoding, "replace"))
+            return clean_text(body.decode(encoding, "replace"))
         except (LookupError, UnicodeError):  # a codec that is not for text, such as base64
             return self.body.decode("utf-8", "replace")
 
@@ -132,7 +137,7 @@ class Answer:
             return self._format(
                 f"{self.who} sent JSON that cannot be read: a mistake at line {error.lineno}, column {error.colno}."
             )
-        start = self.mask(" ".join(text[:200].split()))[:40]
+        start = " ".join(self.mask(text[:_MASKED_CHARS])[:200].split())[:40]
         return self._format(f"{self.who} sent text instead of JSON. It begins with: {start}")
 
     def _format(self, sentence: str) -> FetchError:

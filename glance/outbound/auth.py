@@ -57,6 +57,12 @@ def fixed_headers(auth: Mapping[str, Any] | None, userinfo: tuple[str, str] | No
     return {}
 
 
+def basic_logins(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """User and password as Basic logins among these headers carry them, where a short password shows to no search."""
+    found = (value.partition(" ") for name, value in headers.items() if name.lower().endswith("authorization"))
+    return tuple(login.strip() for scheme, _, login in found if scheme.lower() == "basic" and login.strip())
+
+
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 

@@ -12,7 +12,7 @@ from glance.errors import FetchError
 from glance.model import Exchange
 from glance.outbound.answer import Answer
 from glance.outbound.ask import Ask, checked_method, default_headers, encoded_body
-from glance.outbound.auth import Session, Sessions, expired_statuses, fixed_headers, kind_of
+from glance.outbound.auth import Session, Sessions, basic_logins, expired_statuses, fixed_headers, kind_of
 from glance.outbound.faults import from_status
 from glance.outbound.masking import Mask
 from glance.outbound.memory import Lanes
@@ -42,7 +42,7 @@ class Client:
         self.exchanges: list[Exchange] = []
         self.deadline = deadline
         self.mask = Mask((*secrets, *rules.values()))
-        # what logins gave, to be hidden as the rest is
+        # what logins gave and carried, to be hidden as the rest is
         self.learned: tuple[str, ...] = ()
         self._secrets = secrets
         self._rules = rules
@@ -53,8 +53,16 @@ class Client:
 
     def lend(self, credential: Bound) -> None:
         """One more credential that requests from now on may use, and that is hidden in all that is shown."""
+        if credential in self._rules.bound:
+            return
         self._rules = replace(self._rules, bound=_joined(self._rules.bound, (credential,)))
         self._hide()
+
+    def _learn(self, secrets: tuple[str, ...]) -> None:
+        """Hide these too from now on."""
+        if not set(secrets) <= set(self.learned):
+            self.learned = tuple({*self.learned, *secrets})
+            self._hide()
 
     def _hide(self) -> None:
         self.mask = Mask((*self._secrets, *self.learned, *self._rules.values()))
@@ -206,9 +214,7 @@ class Client:
             return answer
 
         session = self._sessions.get(auth, ask.target.url, send, ask.deadline - time.monotonic(), stale)
-        if not set(session.secrets) <= set(self.learned):
-            self.learned = tuple({*self.learned, *session.secrets})
-            self._hide()
+        self._learn(session.secrets)
         return session
 
     def _follow(self, ask: Ask, follow: bool) -> Answer:
@@ -228,6 +234,7 @@ class Client:
         """One request, one answer, one line in the trace."""
         at, began = self._now(), time.monotonic()
         lane, host = ask.target.lane, ask.target.host
+        self._learn(basic_logins(ask.headers))
         try:
             self._rules.check(ask.target)
             self._check_named(ask)
@@ -243,7 +250,7 @@ class Client:
             self._trace(ask, at, began, error=self.mask.text(error.sentence))
             raise
         answer.took_s = time.monotonic() - began
-        answer.mask = self.mask.text
+        answer.mask, answer.mask_octets = self.mask.text, self.mask.octets
         self._trace(ask, at, began, answer=answer)
         return answer
 

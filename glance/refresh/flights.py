@@ -138,6 +138,7 @@ class Flights:
 
     def _depart(self, flight: Flight, urgent: bool) -> None:
         try:
+            fetching.check_waiting(flight.definition, flight.widget)
             params = (
                 flight.params if flight.params is not None else self._answers.whole(flight.widget, flight.definition)
             )

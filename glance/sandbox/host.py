@@ -31,7 +31,8 @@ START_S = 10.0
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _COMMAND = (
     "import sys; sys.path.append(sys.argv[1]); from glance.sandbox.zygote import main;"
-    " main(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == 'landlock')"
+    " given = sys.argv[2:]; sys.argv[:] = [''];"
+    " main(int(given[0]), int(given[1]), int(given[2]), given[3] == 'landlock')"
 )
 
 
@@ -79,11 +80,15 @@ class Sandbox:
         task = {"code": code, "params": dict(params), "only_check": only_check}
         with self._slot(until), self._child() as pipes:
             # Starting the zygote, once, is not the code's time.
-            pipes.deadline = min(time.monotonic() + self.wall_s, until)
+            let_in = time.monotonic()
+            pipes.deadline = min(let_in + self.wall_s, until)
             conversation = Conversation(pipes, calls)
             try:
                 return conversation.hold(task)
             except (Late, Ended, Forged, Unlocked) as error:
+                had_s = pipes.deadline - let_in
+                if isinstance(error, Late) and had_s < self.wall_s:
+                    raise _crowded_out(let_in - began, had_s, conversation.outcome) from None
                 raise _failure(error, conversation.outcome, self.wall_s) from None
             finally:
                 conversation.outcome.took_s = time.monotonic() - began
@@ -191,6 +196,16 @@ class Sandbox:
                 self._zygote.kill()
                 self._zygote.wait(timeout=1.0)
             self._zygote = None
+
+
+def _crowded_out(waited_s: float, had_s: float, outcome: Outcome) -> CodeFailure:
+    """The failure of code that waited so long for others that it was not given its whole time."""
+    return CodeFailure(
+        f"The code waited {waited_s:.1f} s for other widget code, did not end in the {max(0.0, had_s):.1f} s that were left, "
+        "and was stopped; try again later.",
+        outcome,
+        "timeout",
+    )
 
 
 def _failure(error: Exception, outcome: Outcome, wall_s: float) -> CodeFailure:

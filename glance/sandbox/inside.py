@@ -87,9 +87,15 @@ def work() -> None:
 def compiled(text: str) -> tuple[CodeType, bool, bool]:
     """(the code, whether it is a function's body, whether that returns something)."""
     try:
-        tree = ast.parse(text, FILE)
+        return _compiled(text)
     except ValueError as error:  # a NUL character
         raise SyntaxError(str(error)) from None
+    except (MemoryError, RecursionError):  # what Python's own parser says of a thousand signs in a row
+        raise SyntaxError("it is nested too deeply") from None
+
+
+def _compiled(text: str) -> tuple[CodeType, bool, bool]:
+    tree = ast.parse(text, FILE)
     if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "run" for node in tree.body):
         return compile(tree, FILE, "exec", dont_inherit=True), False, True
     ahead = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

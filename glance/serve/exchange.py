@@ -27,6 +27,11 @@ BODY_S = 60.0
 SLOW_RETRY_S = 10
 # More of a chunked body is not taken; it is above any limit of the application, which then answers 413.
 CHUNKED_BODY_BYTES = (5 << 20) + 1
+# As on every answer of the application; a sentence needs nothing that a browser could load.
+GUARDS = (
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: same-origin\r\nCache-Control: private, no-store\r\n"
+)
 REASONS = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -62,13 +67,12 @@ def parser_config() -> Config:
     return cfg
 
 
-def plain_response(status: int, sentence: str) -> bytes:
-    """A whole response of one sentence, after which the connection ends."""
+def plain_response(status: int, sentence: str, retry_s: int = SLOW_RETRY_S) -> bytes:
+    """A whole response of one sentence, after which the connection ends; `retry_s` goes with 503."""
     body = f"{sentence}\n".encode()
-    later = f"Retry-After: {SLOW_RETRY_S}\r\n" if status == 503 else ""
+    later = f"Retry-After: {retry_s}\r\n" if status == 503 else ""
     head = (
-        f"HTTP/1.1 {status} {REASONS[status]}\r\nConnection: close\r\nCache-Control: no-store\r\n"
-        f"{later}"
+        f"HTTP/1.1 {status} {REASONS[status]}\r\nConnection: close\r\n{GUARDS}{later}"
         f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -117,6 +121,10 @@ class Exchange:
             return Outcome.CLOSE
         except (OSError, StopIteration):
             connection.queue(plain_response(400, "The request ends too early."))
+            return Outcome.CLOSE
+        if request.version >= (1, 1) and not any(name == "HOST" for name, _ in request.headers):
+            # RFC 9112 3.2
+            connection.queue(plain_response(400, "The request lacks the header Host."))
             return Outcome.CLOSE
         outcome = self._respond(request, connection, incoming, Outgoing(connection, wait), websocket)
         if outcome is Outcome.KEEP:

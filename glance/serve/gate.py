@@ -244,7 +244,7 @@ class Gate:
             thread.start()
             return
         connection.take_request()
-        connection.queue(full(head))
+        connection.queue(full(head) or plain_response(503, "All websockets are in use right now.", retry_s=5))
         connection.close_after = True
         self._sent(connection)
 

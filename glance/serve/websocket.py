@@ -58,17 +58,14 @@ def _is_key(key: str) -> bool:
         return False
 
 
-def full(head: bytes) -> bytes:
-    """The refusal of one websocket too many: the handshake and close code 1013, else a plain 503.
+def full(head: bytes) -> bytes | None:
+    """The refusal of one websocket too many: the handshake and close code 1013; None where the handshake is not sound.
 
     A browser can read a close code, but not the status of a failed handshake.
     """
     key = _KEY.search(head)
     if key is None or not _is_key(key[1].decode("latin-1")):
-        return (
-            b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
-            b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 37\r\n\r\nAll websockets are in use right now.\n"
-        )
+        return None
     accept = base64.b64encode(hashlib.sha1(key[1] + _ACCEPT_GUID, usedforsecurity=False).digest())
     protocol = _PROTOCOL.search(head)
     chosen = b"Sec-WebSocket-Protocol: " + protocol[1] + b"\r\n" if protocol else b""

@@ -97,7 +97,8 @@ class SourceIO:
     `deadline` is a time.monotonic() value. `secrets` are the strings to be masked wherever they would be shown.
     `permit(host, port)` is asked before anything but `http` connects to a host: FetchError where this fetch may not, else
     what must be called with (host, address) before each connection.
-    `credential(name)` gives the word that `http` replaces by a credential; `lent()` are the values it stands for so far.
+    `credential(name)` gives the word that `http` replaces by a credential; `lent()` are the values that such words stand for
+    so far, and what logins gave.
     `notes` are lines for the author that the source leaves behind.
     """
 

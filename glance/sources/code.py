@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 from glance.errors import FetchError
 from glance.outbound import Mask
+from glance.sandbox import inside
 from glance.sandbox.conversation import Calls, Fault, Outcome
 from glance.sandbox.host import WALL_S, CodeFailure
 from glance.sources import SourceIO
@@ -68,13 +69,14 @@ class CodeKind(ModuleType):
 
     def fetch(self, source: Mapping[str, Any], io: SourceIO) -> Any:
         """Run the code; CodeError names its line where it fails."""
-        mask = Mask(io.secrets)
         try:
             outcome = self._runner.run(str(source["server_code"]), io.params, Host(io), limit_s=io.remaining_s())
         except CodeFailure as error:
-            io.notes += [mask.text(line) for line in error.outcome.log]
+            mask = Mask((*io.secrets, *io.lent()))
+            io.notes += _lines(error.outcome.log, mask)
             raise CodeError(mask.text(error.sentence), error.kind, None) from error
-        io.notes += [mask.text(line) for line in outcome.log]
+        mask = Mask((*io.secrets, *io.lent()))
+        io.notes += _lines(outcome.log, mask)
         if outcome.fault is not None:
             raise _error(outcome.fault, outcome.fetch_error, mask)
         return outcome.data
@@ -126,12 +128,11 @@ class Host:
         found = {
             "status": answer.status,
             "url": mask.url(answer.url),
-            "headers": {name.lower(): mask.text(value) for name, value in answer.headers.items()},
+            "headers": {mask.text(name.lower()): mask.text(value) for name, value in answer.headers.items()},
             "text": mask.text(answer.text()),
         }
         if wish["binary"]:
-            body = mask.text(answer.body.decode("latin-1")).encode("latin-1", "replace")
-            found["base64"] = base64.b64encode(body).decode("ascii")
+            found["base64"] = base64.b64encode(mask.octets(answer.body)).decode("ascii")
         return found
 
     def credential(self, name: str) -> str:
@@ -158,10 +159,28 @@ def _headers(headers: Mapping[str, Any] | None) -> dict[str, str]:
     return {name: str(value) for name, value in (headers or {}).items() if value is not None}
 
 
+def _lines(log_lines: list[str], mask: Mask) -> list[str]:
+    """The lines of a log without secrets, also one that was printed over several lines or cut at the end of one."""
+    whole = [_masked(line, mask) if _was_cut(line) else line for line in log_lines]
+    together = "\n".join(whole)
+    masked = mask.text(together)
+    return whole if masked == together else masked.split("\n")
+
+
+def _masked(text: str, mask: Mask) -> str:
+    """A text of the code without secrets."""
+    return mask.text(text, was_cut=_was_cut(text))
+
+
+def _was_cut(text: str) -> bool:
+    """True where the cage may have left out the end."""
+    return len(text) >= inside.TEXT_LIMIT
+
+
 def _error(fault: Fault, cause: FetchError | None, mask: Mask) -> CodeError:
     """The fault as a sentence with its line."""
     where = f"Line {fault.line} of the code" if fault.line else "The code"
-    text = mask.text(" ".join(fault.text.split()))[:300].rstrip(".")
+    text = " ".join(_masked(fault.text, mask).split())[:300].rstrip(".")
     if fault.kind == "syntax":
         return CodeError(f"{where} cannot be read: {text}.", "source", fault)
     if fault.kind == "memory":

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from glance.addresses import shown, typed_address, web_address
+from glance.addresses import shown, split_address, typed_address, web_address
 from glance.errors import FetchError
 from glance.fields import headers, listed, mapping, number
 from glance.outbound.reach import CannotPing, ping_ms, tcp_ms
@@ -231,7 +231,13 @@ def _read(entry: Mapping[str, Any], source: Mapping[str, Any], secrets: tuple[st
         link = None
     return _Check(
         name=name
-        or (urlsplit(target).hostname or "socket" if kind == "http" else target if port == 0 else f"{target}:{port}"),
+        or (
+            split_address(target).hostname or "socket"
+            if kind == "http"
+            else target
+            if port == 0
+            else f"{target}:{port}"
+        ),
         kind=kind,
         target=target,
         port=port,

@@ -84,7 +84,7 @@ def fetch(source: Mapping[str, Any], io: SourceIO) -> Any:
     except GlanceError:
         raise
     except Exception as error:  # trusted code may raise anything; the owner gets its line and the error
-        raise FetchError(mask.text(_sentence(error, path)), kind="source") from error
+        raise FetchError(_sentence(error, path, mask), kind="source") from error
     return _plain(answer)
 
 
@@ -117,13 +117,13 @@ def _read(path: Path, stamp: tuple[int, int]) -> _Loaded:
     return _Loaded(stamp, function, takes)
 
 
-def _sentence(error: Exception, path: Path) -> str:
-    """Which line failed, and how."""
+def _sentence(error: Exception, path: Path, mask: Mask) -> str:
+    """Which line failed, and how; secrets are looked for before their white space is lost."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path.name}, line {error.lineno}: {error.msg}."
+        return f"{path.name}, line {error.lineno}: {mask.text(error.msg)}."
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     where = f"{path.name}, line {frames[-1].lineno}" if frames else path.name
-    text = " ".join(str(error).split())[:200].rstrip(".")
+    text = " ".join(mask.text(str(error)).split())[:200].rstrip(".")
     return f"{where}: {type(error).__name__}{f': {text}' if text else ''}."
 
 

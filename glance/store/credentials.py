@@ -102,6 +102,12 @@ class CredentialRows:
             ).fetchall()
         return [WidgetSecret(row["widget_instance_id"], row["path"], row["value"], row["set_at"]) for row in rows]
 
+    def sealed(self) -> list[bytes]:
+        """Everything that is stored encrypted."""
+        with self._db.read() as con:
+            rows = con.execute("SELECT value FROM credentials UNION ALL SELECT value FROM widget_secrets").fetchall()
+        return [row["value"] for row in rows]
+
 
 def _credential(row: sqlite3.Row) -> StoredCredential:
     return StoredCredential(row["name"], row["value"], tuple(load(row["hosts"])), row["set_at"], row["created_at"])

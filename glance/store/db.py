@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from glance.errors import DataError, SettingError, Unavailable
@@ -49,6 +49,7 @@ class Database:
         self._closed = False
         _make_folder(folder)
         try:
+            _keep_to_owner(self.path)
             self._writer = self._connect()
             self._prepare()
         except sqlite3.Error as error:
@@ -199,7 +200,6 @@ class Database:
         for version, sql in migrations.steps():
             if version > found:
                 self._step(version, sql)
-        os.chmod(self.path, 0o600)
 
     def _is_damaged(self) -> bool:
         """Whether SQLite finds something wrong; of a big file only the tables that do not grow are looked at, to start soon."""
@@ -217,8 +217,8 @@ class Database:
         # A copy that was cut short, by a full disk or the power, must not look like a whole one.
         part = target.with_suffix(".part")
         part.unlink(missing_ok=True)
+        _keep_to_owner(part)
         self._writer.execute("VACUUM INTO ?", (str(part),))
-        os.chmod(part, 0o600)
         part.replace(target)
         log.info("Kept a copy of the database as %s before upgrading it.", target.name)
 
@@ -240,6 +240,22 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"GLANCE_DATA names {folder}, which cannot be made: {error.strerror}.") from error
+
+
+def _keep_to_owner(path: Path) -> None:
+    """Make an empty file that only its owner can read, which SQLite fills, its log being made alike; take from others what is there.
+
+    A file that is there is not opened: closing it would end SQLite's locks of it in this process.
+    """
+    # SQLite follows a link, also one to a file that is yet to be, and keeps its log beside that.
+    path = path.resolve()
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        for file in (path, *(path.with_name(f"{path.name}-{part}") for part in ("wal", "shm", "journal"))):
+            with suppress(FileNotFoundError):
+                if file.is_file() and file.stat().st_mode & 0o077:
+                    file.chmod(0o600)
 
 
 def _statements(sql: str) -> Iterator[str]:

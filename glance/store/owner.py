@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from sqlite3 import Row
 
 from glance import passwords
-from glance.errors import Unavailable
+from glance.errors import Conflict, Unavailable
 from glance.store.db import Database
 
 KEEP_S = 90 * 86400.0
 UNKEPT_S = 86400.0
 TOUCH_EVERY_S = 300.0
 REREAD_S = 30.0
+# One row for all sessions, so it may be asked often: so soon a password that another process set ends what was opened before.
+REREAD_PASSWORD_S = 1.0
 MOST_SESSIONS = 200
 TOKEN_CHARACTERS = 43
 
@@ -53,7 +55,8 @@ class Owner:
     """Password and sessions; safe for any number of threads.
 
     `password` is GLANCE_PASSWORD and wins over a stored one. Sessions are kept in memory for REREAD_S, so that a page costs no
-    query; what another process changes in the file (a password set on the command line) therefore holds within that time.
+    query, but never longer than the password that they were opened with; one that another process sets (on the command line)
+    holds within REREAD_PASSWORD_S, and at once for signing in.
     """
 
     def __init__(self, db: Database, clock: Callable[[], float] = time.time, password: str = "") -> None:
@@ -91,25 +94,37 @@ class Owner:
 
     def password_is(self, candidate: str) -> bool:
         """Check a password; takes the same time right or wrong."""
-        if self._given:
-            return passwords.same_text(candidate, self._given)
-        stored = self._read_state().password_hash
-        return stored is not None and passwords.matches(candidate, stored)
+        return self.proven(candidate) is not None
 
-    def set_password(self, password: str, first: bool = False) -> bool:
-        """Store a new password and end every session. With `first` it is set only where there is none: False = there was one."""
+    def proven(self, candidate: str) -> str | None:
+        """What a right password was found right by, for `open_session` and `set_password`; None where it is wrong.
+
+        Checking takes a while: what is done with it counts only if it is still what decides when it is done.
+        """
+        if self._given:
+            return self._given if passwords.same_text(candidate, self._given) else None
+        stored = self._read_state(within_s=0).password_hash
+        return stored if stored is not None and passwords.matches(candidate, stored) else None
+
+    def set_password(self, password: str, first: bool = False, instead_of: str | None = None) -> str | None:
+        """Store a new password and end every session; returns what it is proven by, or None where nothing was changed.
+
+        With `first` it is set only where nothing was chosen yet, with `instead_of` only in the place of what was proven by that
+        ('' = in the place of none).
+        """
         hashed = passwords.hash_password(password)
         with self._db.write() as con:
-            row = con.execute("SELECT password_hash FROM owner WHERE id = 1").fetchone()
-            if first and row["password_hash"] is not None:
-                return False
+            row = con.execute("SELECT password_hash, local_only FROM owner WHERE id = 1").fetchone()
+            before = row["password_hash"] or ""
+            if (first and (before or row["local_only"])) or instead_of not in (None, before):
+                return None
             con.execute(
                 "UPDATE owner SET password_hash = ?, password_changed_at = ?, local_only = 0 WHERE id = 1",
                 (hashed, self._clock()),
             )
             con.execute("DELETE FROM sessions")
         self._forget_memory()
-        return True
+        return hashed
 
     def choose_local_only(self) -> bool:
         """Do without a password; False where one exists."""
@@ -120,11 +135,18 @@ class Owner:
 
     # Sessions
 
-    def open_session(self, user_agent: str, address: str, keep: bool = True) -> str:
-        """Sign a browser in and return its token (256 random bits), which is stored only as a hash."""
+    def open_session(self, user_agent: str, address: str, keep: bool = True, proof: str | None = None) -> str:
+        """Sign a browser in and return its token (256 random bits), which is stored only as a hash.
+
+        `proof` is what the password was proven by; Conflict where another one was set since.
+        """
         token = secrets.token_urlsafe(32)
         now = self._clock()
         with self._db.write() as con:
+            stored = con.execute("SELECT password_hash FROM owner WHERE id = 1").fetchone()["password_hash"]
+            secret = self._given or stored or ""
+            if proof not in (None, secret):
+                raise Conflict("The password was changed a moment ago. Sign in with the new one.")
             con.execute(
                 "DELETE FROM sessions WHERE last_used_at + CASE keep WHEN 1 THEN ? ELSE ? END < ?",
                 (KEEP_S, UNKEPT_S, now),
@@ -136,7 +158,7 @@ class Owner:
             con.execute(
                 "INSERT INTO sessions (token_hash, password_tag, created_at, last_used_at, keep, user_agent, address)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (_hash(token), self._tag(token), now, now, int(keep), user_agent[:300], address[:64]),
+                (_hash(token), _tag(token, secret), now, now, int(keep), user_agent[:300], address[:64]),
             )
         return token
 
@@ -146,6 +168,8 @@ class Owner:
             return None
         key = _hash(token)
         now = self._clock()
+        # first, as another password ends what is in memory
+        self._read_state()
         with self._lock:
             known = self._sessions.get(key)
         if known is not None and 0 <= now - known[0] < REREAD_S:
@@ -205,7 +229,8 @@ class Owner:
                 "SELECT id, created_at, last_used_at, keep, user_agent, address, password_tag FROM sessions WHERE token_hash = ?",
                 (key,),
             ).fetchone()
-        right = row is not None and hmac.compare_digest(row["password_tag"], self._tag(token))
+        secret = self._given or self._read_state().password_hash or ""
+        right = row is not None and hmac.compare_digest(row["password_tag"], _tag(token, secret))
         with self._lock:
             if not right:
                 self._sessions.pop(key, None)
@@ -223,18 +248,10 @@ class Owner:
             self._sessions.clear()
             self._state = None
 
-    def _tag(self, token: str) -> bytes:
-        """Ties a session to the password of now: changing it, here or by the environment, ends what was opened before.
-
-        The key is the token, which is not stored: the tag tells nothing about the password.
-        """
-        secret = self._given or self._read_state().password_hash or ""
-        return hmac.digest(token.encode("ascii"), b"password:" + secret.encode("utf-8", "surrogatepass"), "sha256")
-
-    def _read_state(self) -> _State:
+    def _read_state(self, within_s: float = REREAD_PASSWORD_S) -> _State:
         now = self._clock()
         known = self._state
-        if known is not None and 0 <= now - known[0] < REREAD_S:
+        if known is not None and 0 <= now - known[0] < within_s:
             return known[1]
         generation = self._generation
         with self._db.read() as con:
@@ -244,12 +261,23 @@ class Owner:
         state = _State(row["password_hash"], row["password_changed_at"], bool(row["local_only"]))
         with self._lock:
             if generation == self._generation:
+                if self._state is not None and self._state[1] != state:
+                    self._generation += 1
+                    self._sessions.clear()
                 self._state = (now, state)
         return state
 
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("ascii")).digest()
+
+
+def _tag(token: str, secret: str) -> bytes:
+    """Ties a session to what its password was proven by: changing it, here or by the environment, ends what was opened before.
+
+    The key is the token, which is not stored: the tag tells nothing about the password.
+    """
+    return hmac.digest(token.encode("ascii"), b"password:" + secret.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def _session(row: Row) -> Session:

@@ -39,14 +39,15 @@ def ingest_socket(ws: Server) -> None:
         while True:
             text = ws.receive(timeout=LOOK_S)
             make_room()
+            # first, as nothing can be looked up once Glance has stopped; what is not answered was not stored
+            if mailbox.take(0) is None:
+                ws.close(RESTARTING, "Glance is stopping.")
+                return
             if not door.still_holds(passed):
                 ws.close(REVOKED, door.why_over(passed))
                 return
             if text is not None:
                 ws.send(encode(answer(rt, text)).decode())
-            elif mailbox.take(0) is None:
-                ws.close(RESTARTING, "Glance is stopping.")
-                return
     except LEFT:
         log.debug("A sender of readings left.")
     finally:

@@ -11,12 +11,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from glance.addresses import split_address
 from glance.cards import CardError
 from glance.definition import Definition
 from glance.errors import GlanceError
@@ -119,7 +119,7 @@ class GuestCards(Fragments):
 
     def _rename(self, src: str, named: Named) -> str:
         """The address of a picture for guests, its name noted in `named`; empty for any other address."""
-        found = _PICTURE.fullmatch(urlsplit(src).path)
+        found = _PICTURE.fullmatch(split_address(src).path)
         if found is None or len(named) >= MOST_PICTURES:
             return ""
         name = hmac.new(self._key, found[1].encode("ascii"), hashlib.sha256).hexdigest()[:32]

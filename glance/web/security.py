@@ -43,20 +43,26 @@ def change_password() -> Response:
     if door.settings.auth != "password" or door.owner.given_by_environment:
         raise NotFound("The password of this Glance does not come from the browser, so it cannot be changed here.")
     errors = pages.new_password_errors()
+    before: str | None = ""
     if door.owner.has_password():
         wait_s = door.wait_s()
         if wait_s:
             raise pages.too_many(wait_s)
-        if door.owner.password_is(request.form.get("current", "")):
-            door.was_right()
-        else:
+        before = door.owner.proven(request.form.get("current", ""))
+        if before is None:
             errors.insert(0, FieldError("current", "That is not the current password."))
+        else:
+            door.was_right()
     if errors:
         return make_response(_page(errors), 422)
-    door.owner.set_password(request.form["password"])
+    proof = door.owner.set_password(request.form["password"], instead_of=before)
+    if proof is None:
+        raise Conflict("Another password was set in the meantime, so nothing was changed here. Sign in with that one.")
     runtime().hub.stir()
     session = g.passed.session if g.passed is not None else None
-    return pages.enter(door, url_for("security.security", done="password"), keep=session is None or session.keep)
+    return pages.enter(
+        door, url_for("security.security", done="password"), keep=session is None or session.keep, proof=proof
+    )
 
 
 @blueprint.post("/settings/security/sessions/end")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from glance import guard
 from glance.errors import Invalid
 from glance.model import Dashboard, Place, Widget
 from glance.web import runtime
@@ -54,7 +55,7 @@ DOCUMENT: dict[str, Any] = {
             "type": "array",
             "maxItems": 500,
             "items": {"type": "string", "maxLength": 260},
-            "description": "Of the hosts that the preview lists, those that its new custom widgets may ask. Needs the scope admin.",
+            "description": "Of the hosts that the preview lists, those that what comes with it may ask. Needs the scope admin.",
         },
         "custom_widgets": {
             "type": "array",
@@ -80,7 +81,7 @@ DOCUMENT: dict[str, Any] = {
 )
 def import_dashboard(body: dict[str, Any]) -> Any:
     """All or nothing. A slug that is taken gets a number. Secrets are not in an export: each must be entered again. New
-    custom widgets ask no host that they name until it is agreed to, by `agreed_hosts` here or later."""
+    custom widgets, and widgets with hosts in their params, ask none of them until it is agreed to, by `agreed_hosts` here or later."""
     plan = plan_import(body)
     if flag("preview"):
         return plan.shown()
@@ -106,8 +107,8 @@ def import_dashboard(body: dict[str, Any]) -> Any:
 
 
 def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ()) -> tuple[Dashboard, list[Widget]]:
-    """The definitions first, which may ask those of the `agreed` hosts that they name, then the dashboard with its widgets in
-    one transaction; undone where that fails.
+    """The definitions first, then the dashboard with its widgets in one transaction; undone where that fails. Both may ask those of
+    the `agreed` hosts that they name; the others wait.
 
     The registry reads the database itself and must not be called inside the transaction.
     """
@@ -117,6 +118,7 @@ def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ())
         for slug, manifest in plan.create.items():
             rt.definitions.save(manifest, slug=slug, agreed=[host for host in plan.hosts[slug] if host in agreed])
             saved.append(slug)
+        held = [_waiting(item, agreed) for item in plan.widgets]
         with rt.db.write():
             made = rt.dashboards.create(
                 title=dashboard["title"],
@@ -125,7 +127,7 @@ def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ())
                 is_template=dashboard.get("is_template", False),
                 settings=dashboard.get("settings"),
             )
-            widgets = [_create(made.slug, item) for item in plan.widgets]
+            widgets = [_create(made.slug, item, waiting) for item, waiting in zip(plan.widgets, held, strict=True)]
     except Exception:
         for slug in saved:
             rt.definitions.delete(slug)
@@ -133,7 +135,17 @@ def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ())
     return rt.dashboards.get(made.slug), widgets
 
 
-def _create(dashboard: str, item: dict[str, Any]) -> Widget:
+def _waiting(item: dict[str, Any], agreed: Sequence[str]) -> list[str]:
+    """The hosts that the widget's params name and that nobody agreed to; none where a widget with the very same params is here."""
+    rt = runtime()
+    here = rt.widgets.using(item["custom_widget"])
+    if any(one.params == item["params"] and not one.waiting for one in here):
+        return []
+    named = guard.not_chosen(item["params"], rt.definitions.get(item["custom_widget"]).manifest)
+    return sorted(host for host in named if not guard.covers(agreed, host))
+
+
+def _create(dashboard: str, item: dict[str, Any], waiting: Sequence[str]) -> Widget:
     return runtime().widgets.create(
         dashboard,
         item["custom_widget"],
@@ -143,4 +155,5 @@ def _create(dashboard: str, item: dict[str, Any]) -> Widget:
         refresh_interval=item.get("refresh_interval"),
         schedule=item.get("schedule"),
         settings=item.get("settings"),
+        waiting=waiting,
     )

@@ -74,12 +74,14 @@ class BearerSubprotocols:
 
 
 def still_holds(passed: Pass) -> bool:
-    """False once the session or token of an open socket has ended; close it with 4403 then."""
+    """False once what let an open socket in has ended; close it with 4403 then."""
     return the_door().access.still_holds(passed)
 
 
 def why_over(passed: Pass) -> str:
     """The sentence that an open socket is closed with where its pass holds no more."""
+    if passed.way == "local":
+        return "A password was set; sign in with it."
     return "This token opens nothing any more." if passed.way == "token" else "Signed out."
 
 

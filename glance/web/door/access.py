@@ -94,10 +94,15 @@ class Access:
         return None
 
     def still_holds(self, passed: Pass) -> bool:
-        """False once the session or token behind a pass has ended: an open socket asks this now and then."""
+        """False once what let a pass through would not any more: an open socket asks this now and then.
+
+        A session or token may have ended, or a password been set where there was none. What comes from a setting stays.
+        """
         if passed.token_id is not None:
             return self._tokens.holds(passed.token_id)
-        return passed.way != "session" or self._owner.session(passed.token) is not None
+        if passed.way == "session":
+            return self._owner.session(passed.token) is not None
+        return passed.way != "local" or self._settings.auth != "password" or self._owner.local_only()
 
     def _by_token(self, given: str, local: bool) -> Pass:
         wide = self._settings.api_token

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 from flask import Request
 from werkzeug.exceptions import Forbidden
 
+from glance.addresses import split_address
 from glance.web.door.access import SESSION_COOKIE, Pass, csrf_for
 from glance.web.door.hosts import Hosts
 
@@ -42,7 +42,7 @@ def proven_by_browser(hosts: Hosts, request: Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    referer = urlsplit(request.headers.get("Referer", ""))
+    referer = split_address(request.headers.get("Referer", ""))
     return bool(referer.netloc) and is_ours(hosts, request, f"{referer.scheme}://{referer.netloc}")
 
 

@@ -6,13 +6,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
 from glance import passwords
+from glance.addresses import split_address
 from glance.config import Settings
 from glance.errors import GlanceError
 from glance.store.owner import Owner
@@ -87,20 +88,27 @@ class Door:
     def wait_s(self) -> float:
         """Begin a try at the password or the setup code: 0, or the seconds until this address (or anyone) may try again."""
         now, key = self.clock(), client_key(request.remote_addr or "")
-        # Whoever goes on knocking during his pause is heard no more: his tries must not bring about a pause for everybody.
-        waiting = self.by_address.paused_s(key, now)
         # The owner at the machine itself is not kept out by what others try from elsewhere.
-        if not waiting and not access.is_local(request):
+        here = access.is_local(request)
+        # Whoever goes on knocking during a pause is heard no more: his tries must neither bring about a pause for everybody, nor
+        # crowd out what is known of other addresses.
+        waiting = max(self.by_address.paused_s(key, now), 0.0 if here else self.overall.paused_s("all", now))
+        waiting = waiting or self.by_address.wait_s(key, now)
+        if not waiting and not here:
             waiting = self.overall.wait_s("all", now)
-        return waiting or self.by_address.wait_s(key, now)
+            if waiting:
+                self.by_address.give_back(key)
+        return waiting
 
     def tries_left(self) -> int:
         """How many tries this address has before its pause."""
         return self.by_address.left(client_key(request.remote_addr or ""))
 
     def was_right(self) -> None:
-        """The try was right: its address begins anew."""
+        """The try was right: its address begins anew, and it counts for nobody."""
         self.by_address.clear(client_key(request.remote_addr or ""))
+        if not access.is_local(request):
+            self.overall.give_back("all")
 
     def code_is(self, given: str) -> bool:
         """Compare a setup code, however it was typed."""
@@ -142,7 +150,7 @@ def _guard() -> Response | None:
         passed = door.access.identify(request)
     except (HTTPException, GlanceError) as refusal:
         # Also a database that cannot be read: /healthz must answer then too.
-        if not is_open:
+        if not is_open and not (isinstance(refusal, Forbidden) and _is_open_here(door)):
             raise
         passed, g.refusal = None, refusal
     if request.endpoint in PUBLIC:
@@ -154,10 +162,16 @@ def _guard() -> Response | None:
         if request.method not in csrf.SAFE_METHODS:
             csrf.refuse_foreign(door.hosts, request)
         return None
-    if request.endpoint in OPEN_TO_LOCAL and access.is_local(request):
+    if _is_open_here(door):
         g.scopes = frozenset({"read"})
         return None
     return _ask_to_sign_in(door)
+
+
+def _is_open_here(door: Door) -> bool:
+    """True where being on this computer is enough. What carries the header of the proxy's user names came through that proxy."""
+    through_proxy = door.settings.auth == "proxy" and door.settings.proxy_header in request.headers
+    return request.endpoint in OPEN_TO_LOCAL and access.is_local(request) and not through_proxy
 
 
 def _admit(door: Door, passed: Pass, is_open: bool) -> None:
@@ -218,7 +232,7 @@ def _ask_to_sign_in(door: Door) -> Response:
     first = door.access.first_run()
     page = "door.setup" if first else "door.login"
     if "HX-Request" in request.headers:
-        came_from = urlsplit(request.headers.get("HX-Current-URL", ""))
+        came_from = split_address(request.headers.get("HX-Current-URL", ""))
         target = _with_next(url_for(page), _without_root(came_from.path), came_from.query)
         return Response(status=401, headers={"HX-Redirect": target})
     if not csrf.is_api(request) and not access.is_socket(request) and _is_navigation():
@@ -252,7 +266,7 @@ def _without_root(path: str) -> str:
 
 def safe_next(target: str) -> str:
     """Where to go after signing in: a path of this site, else the start. Kept relative to the root of Glance."""
-    parts = urlsplit(target)
+    parts = split_address(target)
     harmless = target.startswith("/") and not target.startswith("//") and not parts.netloc and not parts.scheme
     if not harmless or "\\" in target or any(letter < " " or letter == "\x7f" for letter in target):
         return request.script_root + "/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g, request
 
 from glance.config import Settings, is_loopback_host
-from glance.web.door.hosts import bare_name
+from glance.hostnames import bare_name
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",

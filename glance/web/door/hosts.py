@@ -9,26 +9,10 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from glance.config import Settings
+from glance.hostnames import authority, bare_name
 
 HOME_SUFFIXES = (".local", ".lan", ".home.arpa", ".internal")
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-
-# What no name can be, such as one that begins with a dot, the framework could not build addresses for.
-_HOST = re.compile(
-    r"(?P<name>(?=[^:]{1,253}(?::|$))(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?",
-    re.ASCII,
-)
 _SINGLE = re.compile(r"[a-z0-9_-]+", re.ASCII)
-
-
-@lru_cache(maxsize=256)
-def bare_name(host: str) -> str | None:
-    """The name in a Host header, lower case, without port, brackets and final dot; None where it is no such header."""
-    found = _HOST.fullmatch(host.lower())
-    if found is None:
-        return None
-    name = found["name"]
-    return name.strip("[]") if name.startswith("[") else name.removesuffix(".") or None
 
 
 class Hosts:
@@ -44,7 +28,7 @@ class Hosts:
         self._public_origin = ""
         if public.hostname:
             self._names.add(public.hostname.lower())
-            self._public_origin = _origin(public.scheme, public.netloc.lower())
+            self._public_origin = _origin(public.scheme, public.netloc)
         self._allows = lru_cache(maxsize=256)(self._decide)
 
     def allows(self, host: str) -> bool:
@@ -61,13 +45,13 @@ class Hosts:
 
     def owns(self, origin: str, scheme: str, host: str) -> bool:
         """True where an Origin is this very page's: scheme, name and port, or those of GLANCE_PUBLIC_URL."""
-        given = origin.lower()
-        return bool(given) and (given == _origin(scheme, host.lower()) or given == self._public_origin)
+        given = _origin(*origin.lower().split("://", 1)) if "://" in origin else ""
+        return bool(given) and given in (_origin(scheme, host), self._public_origin)
 
 
 def _origin(scheme: str, host: str) -> str:
     """An origin as browsers write it: without the port that the scheme implies."""
-    return f"{scheme}://{host.removesuffix(DEFAULT_PORTS.get(scheme, ':'))}"
+    return f"{scheme}://{authority(scheme, host)}"
 
 
 def _is_address(name: str) -> bool:

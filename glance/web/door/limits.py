@@ -17,7 +17,8 @@ class _Count:
 class Attempts:
     """Tries by key (an address, or one key for all): `free` within `window_s`, then none for `pause_s`.
 
-    A try is counted when it begins, so that many at once cannot all slip through; `clear` forgets a key after a right one.
+    A try is counted when it begins, so that many at once cannot all slip through; one that was right is given back
+    (`give_back`), or its key forgotten (`clear`), so that only wrong ones count in the end.
     """
 
     def __init__(self, free: int, window_s: float, pause_s: float, most_keys: int = 2000) -> None:
@@ -53,6 +54,15 @@ class Attempts:
         with self._lock:
             count = self._counts.get(key)
             return self.free if count is None else max(0, self.free - count.tries)
+
+    def give_back(self, key: str) -> None:
+        """Count one try less, as it was right or never made; a pause that it began is over."""
+        with self._lock:
+            count = self._counts.get(key)
+            if count is not None and count.tries > 0:
+                count.tries -= 1
+                if count.tries < self.free:
+                    count.until = 0.0
 
     def clear(self, key: str) -> None:
         """Forget a key: its try was right."""

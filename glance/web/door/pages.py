@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from glance import passwords
-from glance.errors import FieldError
+from glance.errors import Conflict, FieldError
 from glance.web.door import access, cookies, csrf, guard
 from glance.web.door.guard import Door, the_door
 
@@ -35,12 +35,16 @@ def sign_in() -> Response:
     wait_s = door.wait_s()
     if wait_s:
         return _login_page(_pause_sentence(wait_s), 429, wait_s)
-    if not door.owner.password_is(given):
+    proof = door.owner.proven(given)
+    if proof is None:
         left = door.tries_left()
         tries = "No try" if left == 0 else "1 try" if left == 1 else f"{left} tries"
         return _login_page(f"That password did not match. {tries} left before a 5 minute pause.", 401)
     door.was_right()
-    return enter(door, guard.safe_next(request.form.get("next", "")), _wants_to_stay())
+    try:
+        return enter(door, guard.safe_next(request.form.get("next", "")), _wants_to_stay(), proof)
+    except Conflict as error:
+        return _login_page(error.sentence, 401)
 
 
 @blueprint.get("/setup")
@@ -75,9 +79,12 @@ def set_up() -> Response:
             door.was_right()
     if errors:
         return _setup_page(errors, 422)
-    if not door.owner.set_password(request.form["password"], first=True):
-        raise Forbidden("A password was set in the meantime, in another window or by somebody else. Sign in with it.")
-    return enter(door, guard.safe_next(request.form.get("next", "")), keep=True)
+    proof = door.owner.set_password(request.form["password"], first=True)
+    if proof is None:
+        raise Forbidden(
+            "Glance was set up in the meantime, in another window or by somebody else. Load the page again."
+        )
+    return enter(door, guard.safe_next(request.form.get("next", "")), keep=True, proof=proof)
 
 
 @blueprint.post("/logout")
@@ -92,9 +99,12 @@ def logout() -> Response:
     return response
 
 
-def enter(door: Door, target: str, keep: bool) -> Response:
-    """Open a session for this browser, with a token of its own (never the cookie it came with), and go on."""
-    token = door.owner.open_session(request.headers.get("User-Agent", ""), request.remote_addr or "", keep)
+def enter(door: Door, target: str, keep: bool, proof: str) -> Response:
+    """Open a session for this browser, with a token of its own (never the cookie it came with), and go on.
+
+    `proof` is what the password was proven by; Conflict where another one was set since.
+    """
+    token = door.owner.open_session(request.headers.get("User-Agent", ""), request.remote_addr or "", keep, proof)
     response = make_response(redirect(target, 303))
     cookies.give_session(response, token, keep)
     return response

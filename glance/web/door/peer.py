@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from glance.config import Settings
-from glance.web.door.hosts import bare_name
+from glance.hostnames import authority, bare_name
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -38,12 +38,12 @@ class Peer:
         public = urlsplit(settings.public_url)
         self._public_scheme, self._public_host, self._prefix = (
             public.scheme,
-            public.netloc.lower(),
+            authority(public.scheme, public.netloc),
             public.path.rstrip("/"),
         )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        peer = environ.get("REMOTE_ADDR") or ""
+        peer = environ["REMOTE_ADDR"] = _plain(environ.get("REMOTE_ADDR") or "")
         trusted = self._trusts(peer)
         environ["glance.peer"] = peer
         environ["glance.trusted"] = trusted
@@ -54,7 +54,7 @@ class Peer:
         elif "HTTP_X_FORWARDED_PROTO" in environ or "HTTP_X_FORWARDED_SSL" in environ:
             # The server in front of this wrapper may have taken a stranger's word for it; Glance itself never speaks TLS.
             environ["wsgi.url_scheme"] = "http"
-        if self._public_host and environ.get("HTTP_HOST", "").lower() == self._public_host:
+        if self._public_host and authority(self._public_scheme, environ.get("HTTP_HOST", "")) == self._public_host:
             environ["wsgi.url_scheme"] = self._public_scheme
         if self._prefix:
             self._move_prefix(environ)
@@ -69,7 +69,7 @@ class Peer:
         hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         client = peer
         for hop in reversed(hops):
-            address = _without_port(hop)
+            address = _plain(_without_port(hop))
             if _parse(address) is None:
                 break
             client = address
@@ -115,15 +115,23 @@ def _parse(address: str) -> Address | None:
     return mapped if isinstance(mapped, IPv4Address) else found
 
 
+def _plain(address: str) -> str:
+    """The address as it is usually written: a socket for both families names an IPv4 client as ::ffff:192.0.2.2."""
+    found = _parse(address)
+    return address if found is None else str(found)
+
+
 def _is_loopback(address: str) -> bool:
     found = _parse(address)
     return found is not None and found.is_loopback
 
 
 def client_key(address: str) -> str:
-    """What attempts are counted by: an IPv4 address, or the /64 that one IPv6 customer has to himself."""
+    """What attempts are counted by: an IPv4 address, the /64 that one IPv6 customer has to himself, or this whole computer."""
     found = _parse(address)
-    if isinstance(found, IPv6Address) and not found.is_loopback:
+    if found is not None and found.is_loopback:
+        return "loopback"
+    if isinstance(found, IPv6Address):
         return str(IPv6Network((found, 64), strict=False))
     return str(found) if found is not None else "unknown"
 
