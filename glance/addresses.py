@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 MAX_ADDRESS_CHARS = 2000
@@ -12,6 +13,8 @@ _HOME_ENDINGS = (".local", ".lan", ".home.arpa", ".internal", ".localhost")
 
 
 _NO_PARTS = urlsplit("")
+# How the system's lookup also takes an IPv4 address: decimal, octal, hexadecimal, with fewer than four parts.
+_NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", re.ASCII)
 
 
 def split_address(text: str) -> SplitResult:
@@ -90,3 +93,41 @@ def is_own_network(url: str) -> bool:
         return not ip_address(host).is_global
     except ValueError:
         return "." not in host or host.endswith(_HOME_ENDINGS)
+
+
+def as_ip(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that the system's lookup makes of a host by itself: 127.0.0.1, also of 127.1, 0x7f000001 and 2130706433; None of a name."""
+    host = host.strip("[]").partition("%")[0].lower()
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        return _of_numbers(host)
+    return (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
+
+
+def _of_numbers(host: str) -> IPv4Address | None:
+    """An IPv4 address as inet_aton reads it: each part one byte, and the last all that are left."""
+    if len(host) > 60 or not _NUMBERS.fullmatch(host):
+        return None
+    try:
+        *first, last = (
+            int(part[2:] or "0", 16) if part.startswith("0x") else int(part, 8 if part.startswith("0") else 10)
+            for part in host.split(".")
+        )
+    except ValueError:  # an octal number with an 8 in it
+        return None
+    left = 4 - len(first)
+    if any(byte > 255 for byte in first) or last >= 256**left:
+        return None
+    return IPv4Address(bytes(first) + last.to_bytes(left, "big"))
+
+
+def same_host(host: str) -> str:
+    """A host as it can be compared with another: lower case, letters beyond ASCII as they are looked up, numbers as the address they mean."""
+    host = host.lower().rstrip(".")
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii").lower()
+        except UnicodeError:
+            return host
+    return str(as_ip(host) or host)

@@ -6,13 +6,13 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
 from typing import Any, Protocol
 
-from glance import environment, expressions, guard, schemas, shapes, sources
+from glance import environment, expressions, guard, imported_hosts, schemas, shapes, sources
 from glance.definition import Definition
 from glance.errors import FetchError, GlanceError, Invalid
 from glance.model import Exchange, Widget
@@ -21,6 +21,8 @@ from glance.outbound import FREE, Bound, Mask, Rules
 log = logging.getLogger(__name__)
 
 RAW_LIMIT = 20_000
+# Kinds whose hosts stand in code, not in the manifest.
+WRITTEN_IN_CODE = ("python", "code")
 
 
 class TracingClient(sources.HttpClient, Protocol):
@@ -83,9 +85,13 @@ class Answer:
 
 
 def plan(
-    definition: Definition, params: Mapping[str, Any], kinds: Mapping[str, ModuleType], vault: Vault | None = None
+    definition: Definition,
+    params: Mapping[str, Any],
+    kinds: Mapping[str, ModuleType],
+    vault: Vault | None = None,
+    agreed: Sequence[str] | None = None,
 ) -> Plan:
-    """Evaluate the source for these params; FetchError with a sentence where that fails."""
+    """Evaluate the source for these params; FetchError with a sentence where that fails. `agreed` as in `rules`."""
     used: dict[str, Bound] = {}
 
     def credential(name: str) -> str:
@@ -112,28 +118,53 @@ def plan(
         params,
         sources.lane(kind, source),
         sources.deadline_s(kind, source),
-        rules(definition, params, tuple(used.values())),
+        rules(definition, params, tuple(used.values()), agreed),
         given,
         vault,
     )
 
 
-def rules(definition: Definition, params: Mapping[str, Any], bound: tuple[Bound, ...] = ()) -> Rules:
-    """What a fetch of this definition for these params may do: folders may ask any host, the others those agreed to."""
+def rules(
+    definition: Definition,
+    params: Mapping[str, Any],
+    bound: tuple[Bound, ...] = (),
+    agreed: Sequence[str] | None = None,
+) -> Rules:
+    """What a fetch of this definition for these params may do: folders may ask any host, the others those agreed to.
+
+    `agreed` None = the owner wrote the params. Else they came with an import, and nothing in them counts as wanted by the owner:
+    what is asked must be among these hosts, those agreed to for the definition, and those that a folder's manifest names itself.
+    """
+    if agreed is not None:
+        if definition.trusted and definition.kind in WRITTEN_IN_CODE:
+            return _barring(definition, params, bound, agreed)
+        own = _own_hosts(definition) if definition.trusted else frozenset()
+        return Rules(definition.name, (*agreed, *definition.agreed), own, bound, imported=True)
     if definition.trusted:
         return Rules(definition.name, None, frozenset(), bound)
     return Rules(definition.name, definition.agreed, guard.typed(params, definition.manifest), bound)
 
 
-def check_waiting(definition: Definition, widget: Widget) -> None:
-    """FetchError where the widget came with an import and nobody has agreed to a host that its params name."""
-    waiting = [host for host in widget.waiting if not guard.covers(definition.agreed, host)]
-    if waiting:
-        raise FetchError(
-            f"This widget came with an import, and nobody has agreed to {', '.join(waiting[:5])}, which it asks. "
-            "If it should ask there, open its settings and save them.",
-            kind="blocked",
-        )
+def picture_rules(definition: Definition, widget: Widget) -> Rules:
+    """Of which hosts a card may show pictures. A folder's shows those that its source names, whoever wrote the params."""
+    if widget.agreed is not None and definition.trusted:
+        return _barring(definition, widget.params, (), widget.agreed)
+    return rules(definition, widget.params, agreed=widget.agreed)
+
+
+def _barring(
+    definition: Definition, params: Mapping[str, Any], bound: tuple[Bound, ...], agreed: Sequence[str]
+) -> Rules:
+    """Any host, because a folder's code names its hosts where nobody can read them, but none that the params name by themselves."""
+    may = _own_hosts(definition).union(agreed, definition.agreed)
+    return Rules(definition.name, None, may, bound, imported=True, barred=imported_hosts.standing_in(params))
+
+
+def _own_hosts(definition: Definition) -> frozenset[str]:
+    """The hosts that a folder's manifest names itself, also by `${NAME}`."""
+    from_outside = environment.Variables()
+    source = from_outside.fill(from_outside.mark(dict(definition.source)))
+    return imported_hosts.own({**definition.manifest, "source": source})
 
 
 def _evaluated(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
-from glance.addresses import is_own_network
+from glance.addresses import as_ip, is_own_network
 from glance.errors import FetchError
 
 # Called with a host and the address it was looked up as; raises FetchError where Glance may not connect.
@@ -221,18 +221,28 @@ def chosen_by(manifest: Mapping[str, Any]) -> Iterator[str]:
 def typed(params: Any, manifest: Mapping[str, Any]) -> frozenset[str]:
     """The hosts in a widget's params that the owner wrote there, which the manifest did not choose for him. Unix sockets are not among
     them: what is asked of one is as good as done by this computer's own, so it takes an agreement for the definition that asks."""
-    return frozenset(host for host in not_chosen(params, manifest) if not host.startswith("unix:"))
-
-
-def not_chosen(params: Any, manifest: Mapping[str, Any]) -> frozenset[str]:
-    """The hosts in a widget's params that the manifest does not name itself."""
     own = {host for text in chosen_by(manifest) for host in _hosts_in("host", text)} | set(named(manifest))
-    return written_in(params) - own
+    return frozenset(host for host in written_in(params) - own if not host.startswith("unix:"))
 
 
 def written_in(params: Any) -> frozenset[str]:
     """The hosts in a widget's params: those of addresses, and what looks like a host by itself or by the name of its param."""
     return frozenset(host for key, text in _leaves(params) for host in _hosts_in(key, text))
+
+
+def to_agree(params: Any) -> frozenset[str]:
+    """The same and the numbers that the system's lookup takes for addresses, with these: what an import lists to be agreed to, which
+    is a guess. What is asked in the end is checked when it is asked."""
+    found = written_in(params).union(written(text) for key, text in _leaves(params) if _is_number(key, text))
+    return found.union(str(as_ip(_split(host)[0])) for host in found if _is_number("host", host))
+
+
+def _is_number(key: str, text: str) -> bool:
+    """Whether a text is most likely an address written as a number, and not just a number."""
+    host, port = url_host(text)
+    if as_ip(host) is None or _ip(host) is not None:
+        return False
+    return port is not None or "://" in text or bool(_HOST_KEY.search(key)) or host.startswith("0x") or len(host) > 7
 
 
 def leads_to_socket(params: Any) -> bool:

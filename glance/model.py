@@ -50,7 +50,7 @@ class Widget:
     `refresh_interval` None = the definition's; `schedule` a cron expression that wins over both.
     `secret_digests` are keyed hashes of those credentials, by the same names.
     `version` grows by one with each change of the widget itself (the ETag), not with its data.
-    `waiting` are the hosts in its params that came with an import and that nobody has agreed to.
+    `agreed` None = the owner wrote its params here; else it came with an import, and these hosts were agreed to with it.
     """
 
     id: str
@@ -68,7 +68,7 @@ class Widget:
     version: int
     created_at: float
     updated_at: float
-    waiting: tuple[str, ...] = ()
+    agreed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,10 +58,10 @@ def _broker() -> EmbeddedBroker:
 
 
 def _may_show(definition: Definition, widget: Widget, url: str) -> bool:
-    """A picture is fetched like an answer: a definition that is not trusted shows those of the hosts it may ask."""
+    """A picture is fetched like an answer: a definition that is not trusted shows those of the hosts it may ask, and a widget that came
+    with an import none of a host that its params name and nobody agreed to."""
     try:
-        fetching.check_waiting(definition, widget)
-        fetching.rules(definition, widget.params).check_url(url)
+        fetching.picture_rules(definition, widget).check_url(url)
     except FetchError:
         return False
     return True

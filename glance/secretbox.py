@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 KEY_FILE = "secret.key"
 MAX_BYTES = 4096
+MIN_OWN_BYTES = 32
 # The first byte of a ciphertext that begins with the mark of its key; those of Fernet itself begin with a letter.
 _MARKED = b"\x01"
 _MARK_BYTES = 9
@@ -38,7 +39,8 @@ class SecretLost(GlanceError):
 class SecretBox:
     """Encrypts and decrypts texts; the key file is made with mode 0600 at the first need of one.
 
-    `sealed` gives what is stored encrypted: a key file in another form than Glance's own is one only if it opens some of it.
+    `sealed` gives what is stored encrypted: a key file in another form than Glance's own is one only if it opens some of it, or if
+    it is a text and there is nothing yet.
     """
 
     def __init__(self, folder: Path, key: str = "", sealed: Callable[[], Iterable[bytes]] = tuple) -> None:
@@ -94,14 +96,19 @@ class SecretBox:
                 self._material = self._given.encode() if self._given else self._from_file()
         return _derived(self._material, purpose)
 
+    def _is_own(self, material: bytes) -> bool:
+        """Whether this is a key that the owner wrote: one that opens what is stored or, while nothing is, a text that is long enough."""
+        stored = list(self._sealed())
+        if not stored:
+            return _is_text(material)
+        return bool(material.strip(b"\0")) and any(_opens(material, one) for one in stored)
+
     def _from_file(self) -> bytes:
         path = self._folder / KEY_FILE
         material = _read(path)
         if material is None:
             return _made(path)
-        if _WHOLE.fullmatch(material) or (
-            material.strip(b"\0") and any(_opens(material, one) for one in self._sealed())
-        ):
+        if _WHOLE.fullmatch(material) or self._is_own(material):
             return material
         aside = path.with_name(f"{KEY_FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
         try:
@@ -118,6 +125,15 @@ class SecretBox:
             aside.name,
         )
         return _made(path)
+
+
+def _is_text(material: bytes) -> bool:
+    """Whether somebody may have written this as a key: enough of it, and all of it text."""
+    try:
+        text = material.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return False
+    return len(material) >= MIN_OWN_BYTES and all(one.isprintable() or one in "\r\n\t" for one in text)
 
 
 def _derived(material: bytes, purpose: bytes) -> bytes:

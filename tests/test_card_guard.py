@@ -142,7 +142,7 @@ def renderer() -> CardRenderer:
 def drawn(renderer: CardRenderer, template: str, *, trusted: bool = False, data: Any = None) -> str:
     definition: Any = SimpleNamespace(slug="own", version=template, template=template, trusted=trusted, params={})
     widget: Any = SimpleNamespace(
-        id="1", title="T", custom_widget="own", params={}, place=Place(1, 1, 3, 4), version=1, waiting=()
+        id="1", title="T", custom_widget="own", params={}, place=Place(1, 1, 3, 4), version=1, agreed=None
     )
     return str(renderer.body(definition, widget, data or {"name": "hx-get", "big": "x" * 600_000, "list": [1, 2]}))
 

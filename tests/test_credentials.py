@@ -586,6 +586,25 @@ def test_a_key_that_the_owner_wrote_is_known_by_what_it_opens(site: Site) -> Non
         assert (site.settings.data / "secret.key").read_bytes() == own
 
 
+@pytest.mark.parametrize(
+    "own",
+    [b"a sentence of my own, of which nobody knows\n", b"0123456789ABCDEF" * 4, b"\xef\xbb\xbf" + b"0f" * 32, "grüne Möhren im März, jeden Tag".encode()],
+)  # fmt: skip
+def test_a_key_that_the_owner_wrote_is_taken_while_nothing_is_stored(tmp_path: Path, own: bytes) -> None:
+    (tmp_path / "secret.key").write_bytes(own)
+    sealed = SecretBox(tmp_path).encrypt(VALUE)
+    assert (tmp_path / "secret.key").read_bytes() == own
+    assert SecretBox(tmp_path, sealed=lambda: [sealed]).decrypt(sealed) == VALUE
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 64, b"0f" * 16 + b"\0" * 32, bytes(range(56, 256))])
+def test_what_is_no_text_is_no_key_even_while_nothing_is_stored(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "secret.key").write_bytes(damage)
+    SecretBox(tmp_path).encrypt(VALUE)
+    assert [path.read_bytes() for path in tmp_path.glob("secret.key.damaged-*")] == [damage]
+
+
 def test_a_key_that_is_a_link_to_nowhere_is_a_lost_one(site: Site) -> None:
     store(site)
     site.runtime.stop()

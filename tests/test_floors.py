@@ -20,7 +20,7 @@ STOREYS = (
         "glance.uptime",
     ),
     ("glance.expressions", "glance.formulas", "glance.freshness", "glance.guard", "glance.params", "glance.shapes"),
-    ("glance.definition", "glance.feeds", "glance.moments", "glance.mqtt.decode", "glance.occurrences", "glance.outbound", "glance.sandbox"),
+    ("glance.definition", "glance.feeds", "glance.imported_hosts", "glance.moments", "glance.mqtt.decode", "glance.occurrences", "glance.outbound", "glance.sandbox"),
     (
         "glance.broker", "glance.cards", "glance.form", "glance.live", "glance.manifest_file", "glance.mqtt.client", "glance.pool", "glance.secretbox",
         "glance.sources", "glance.store.db", "glance.store.migrations", "glance.store.rows", "glance.view",

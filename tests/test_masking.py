@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
+import re
+import unicodedata
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from urllib3 import HTTPHeaderDict
@@ -39,7 +44,93 @@ def test_a_secret_that_comes_in_one_byte_a_letter_is_hidden_where_that_is_read_a
 def test_a_secret_is_hidden_among_bytes(charset: str) -> None:
     for secret in (UMLAUTS, "plain-secret-77"):
         body = b"\x89PNG\1" + secret.encode(charset) + b"\xff\0"
-        assert Mask((secret,)).octets(body) == b"\x89PNG\1????????\xff\0"
+        hidden = Mask((secret,)).octets(body)
+        assert (hidden[:5], hidden[-2:], len(hidden)) == (b"\x89PNG\1", b"\xff\0", len(body))
+        assert set(hidden[5:-2]) <= set(b"?\0")
+
+
+def test_a_picture_stays_as_it_is_unless_it_holds_a_secret() -> None:
+    picture = random.Random(77).randbytes(300_000)
+    for secret in ("a", "ab", "7", "A1", "abc", "é", "é1", "€"):
+        assert Mask((secret,)).octets(picture) == picture
+    mask = Mask(("plain-secret-77", "a"))
+    assert mask.octets(picture + b"plain-secret-77" + picture) == picture + b"?" * 15 + picture
+    assert mask.octets(b"plain-secret-77," * 60_000) == b"?" * 960_000
+
+
+def _read(body: bytes, charset: str, *secrets: str) -> str:
+    mask = Mask(secrets)
+    headers = HTTPHeaderDict({"content-type": f"text/plain; charset={charset}"})
+    return Answer(200, "http://nas.lan/", headers, body, 0.0, "nas.lan", False, mask.text, mask.octets).text()
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize(
+    "secret", ["hunter2!pw", "pässwörd é1", "пароль", "пароль-test", "東京の秘密", "😀😀key😀", "😀🐕😀🐕"]
+)
+@pytest.mark.parametrize(("before", "behind"), [("<who>", "</who>"), ("это", "снова"), ("ä東", "京😀")])
+def test_what_stands_beside_a_secret_stays_in_charsets_of_several_bytes(
+    secret: str, charset: str, before: str, behind: str
+) -> None:
+    shown = _read(f"{before}{secret}{behind}, 21 °".encode(charset), charset, secret)
+    assert (shown.startswith(before), shown.endswith(f"{behind}, 21 °")) == (True, True)
+    letters = set(shown[len(before) : -len(f"{behind}, 21 °")])
+    assert len(letters) == 1
+    assert secret not in shown
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "shift_jis", "gb18030", "big5"])
+def test_short_secrets_break_no_letters_in_charsets_of_several_bytes(charset: str) -> None:
+    text = "a 7 12 B 東京 a: 7, 12" if charset != "shift_jis" else "a 7 12 B カタカナ アイウ ソ 東京 a: 7, 12"
+    for secret in ("7", "a", "A", "B", "12", "\\", "é"):
+        assert _read(text.encode(charset), charset, secret) == text
+
+
+@pytest.mark.parametrize("named", ["utf-8", "latin-1", "no-such-charset", "base64"])
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_secret_with_zeros_between_its_letters_is_hidden_in_any_text(charset: str, named: str) -> None:
+    shown = _read("it is plain-secret-77!".encode(charset), named, "plain-secret-77").replace("\0", "")
+    assert shown == f"it is {'?' * 15}!"
+
+
+def _in_small_hex(text: str) -> str:
+    return re.sub("%..", lambda found: found[0].lower(), text)
+
+
+AS_PROGRAMS_WRITE_IT: dict[str, Callable[[str], str]] = {
+    "numbers of HTML": lambda text: text.encode("ascii", "xmlcharrefreplace").decode(),
+    "numbers of HTML in hex": lambda text: "".join(one if one.isascii() else f"&#x{ord(one):X};" for one in text),
+    "names of HTML": lambda text: text.translate(
+        {0xE4: "&auml;", 0xC4: "&Auml;", 0xF6: "&ouml;", 0xFC: "&uuml;", 0xE9: "&eacute;"}
+    ),
+    "bytes": lambda text: repr(text.encode()),
+    "bytes of Latin-1": lambda text: repr(text.encode("latin-1")),
+    "bytes within JSON": lambda text: json.dumps(repr(text.encode())),
+    "text of a log": ascii,
+    "a part of Latin-1": lambda text: text.encode("ascii", "backslashreplace").decode(),
+    "Latin-1 in an address": lambda text: quote(text, encoding="latin-1"),
+    "Latin-1 in a form": lambda text: _in_small_hex(quote_plus(text, encoding="latin-1")),
+    "JSON within JSON": lambda text: json.dumps(json.dumps(text)),
+    "JSON within JSON, as it is": lambda text: json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False),
+    "letters and marks apart": lambda text: unicodedata.normalize("NFD", text),
+    "letters and marks apart in JSON": lambda text: json.dumps(unicodedata.normalize("NFD", text)),
+}
+
+
+@pytest.mark.parametrize("way", AS_PROGRAMS_WRITE_IT)
+@pytest.mark.parametrize("secret", ["pässwörd é1", "Zürich 2024", 'Ä"ö\\é'])
+def test_a_secret_beyond_ascii_is_hidden_as_programs_write_it(secret: str, way: str) -> None:
+    mask = Mask((secret,))
+    written = AS_PROGRAMS_WRITE_IT[way](secret)
+    for shown in (mask.text(f"A {written} B"), mask.data([f"A {written} B"])[0]):
+        assert HIDDEN in shown
+        assert not set(shown) - set(f"Ab{HIDDEN} B'\"\\")
+
+
+def test_a_secret_that_was_put_together_is_known_with_its_marks_apart() -> None:
+    apart = unicodedata.normalize("NFD", UMLAUTS)
+    assert Mask((apart,)).text(f"got {UMLAUTS}!") == f"got {HIDDEN}!"
+    assert Mask(("é",)).text("caf&eacute; \\xe9") == "caf&eacute; \\xe9"
 
 
 def test_what_has_lost_its_letters_hides_nothing() -> None:
@@ -134,6 +225,6 @@ def test_the_disguises_of_a_secret_are_made_once_and_not_kept_without_bound(monk
 )
 def test_a_long_secret_has_few_disguises(secret: str) -> None:
     found = disguises.of(secret)
-    assert len(found.forms | found.inside | found.octets) < 150
+    assert len(found.forms | found.inside | set(found.octets)) < 150
     assert found.chars() < 250 * len(secret) + 1000
     assert Mask((secret,)).text(f"a {secret} b") == f"a {HIDDEN} b"

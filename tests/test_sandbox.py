@@ -332,6 +332,18 @@ def test_code_that_waited_for_others_is_told_so(monkeypatch: pytest.MonkeyPatch)
         narrow.close()
 
 
+def test_code_that_waited_for_nobody_is_not_told_that_it_did() -> None:
+    alone = Sandbox(wall_s=PATIENCE_S)
+    try:
+        with pytest.raises(CodeFailure) as caught:
+            alone.run("while True: pass", {}, Host(), limit_s=1.5)
+        assert caught.value.kind == "timeout"
+        assert caught.value.sentence.startswith("The code did not end in the ")
+        assert "other widget code" not in caught.value.sentence
+    finally:
+        alone.close()
+
+
 def test_several_run_at_once_and_no_more_than_there_are_places() -> None:
     small = Sandbox(wall_s=1.0)
     try:

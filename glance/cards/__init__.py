@@ -149,8 +149,8 @@ class CardRenderer:
     def _budget(self, definition: Drawable, widget: Widget) -> Budget:
         """What this drawing may use up and show."""
         trusted = definition.trusted
-        # Of a folder's definition too where the params came with an import and wait.
-        is_asked = not trusted or widget.waiting
+        # Of a folder's definition too where the params came with an import.
+        is_asked = not trusted or widget.agreed is not None
         may_show = partial(self._may_show, definition, widget) if self._may_show and is_asked else None
         return Budget(MAX_TRUSTED_CPU_S if trusted else MAX_CPU_S, may_show)
 

@@ -48,11 +48,13 @@ class Answer:
                 encoding = "utf-8-sig"
         if encoding == "utf-8":
             encoding = "utf-8-sig"
-        body = self.body if encoding == "utf-8-sig" else self.mask_octets(self.body)
+        # As UTF-8 a secret is text, which is searched later, unless its letters have zeros between them.
+        is_plain = encoding == "utf-8-sig" and b"\0" not in self.body
+        body = self.body if is_plain else self.mask_octets(self.body)
         try:
             return clean_text(body.decode(encoding, "replace"))
         except (LookupError, UnicodeError):  # a codec that is not for text, such as base64
-            return self.body.decode("utf-8", "replace")
+            return body.decode("utf-8", "replace")
 
     def json(self) -> Any:
         """The body as JSON; NaN, Infinity and numbers beyond a double are refused, lone surrogates replaced."""

@@ -6,10 +6,12 @@ import base64
 import json
 import re
 import threading
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
+from html.entities import codepoint2name
 from urllib.parse import quote
 
 # Shorter secrets would hide too much of what is not theirs.
@@ -21,7 +23,8 @@ _LEAST_SEEN = 4
 _MOST_KEPT_CHARS = 10_000_000
 
 _ONE_BYTE = ("latin-1", "cp1252", "iso8859-15")
-_TWO_BYTES = ("utf-16-le", "utf-16-be")
+# Bytes of a letter, and which of them tells it most
+_WIDE = {"utf-16-le": (2, 0), "utf-16-be": (2, 1), "utf-32-le": (4, 0), "utf-32-be": (4, 3)}
 _LOSSES = "?\ufffd"
 
 
@@ -29,17 +32,17 @@ _LOSSES = "?\ufffd"
 class Disguises:
     """How one secret looks: in texts, as a part of Base64 that goes on behind it, and in bytes read as Latin-1.
 
-    `in_json` are those that JSON writes in another way, by that.
+    `in_json` are those that JSON writes in another way, by that; `octets` have the bytes that stand in the place of each letter.
     """
 
     forms: frozenset[str]
     inside: frozenset[str]
-    octets: frozenset[str]
+    octets: Mapping[str, bytes]
     in_json: Mapping[str, str]
 
     def chars(self) -> int:
         """What it takes to keep."""
-        return sum(len(form) for some in (self.forms, self.inside, self.octets, self.in_json) for form in some)
+        return sum(map(len, {*self.forms, *self.inside, *self.octets})) + sum(map(len, self.in_json))
 
 
 class _Known:
@@ -80,6 +83,11 @@ def _made(secret: str) -> Disguises:
             # names of hosts come back in small letters, and some messages shout
             cases |= {secret.lower(), secret.upper()}
     for case in cases:
+        # some systems store letters and their marks apart, others put them together
+        if len(raw) <= _MOST_DISGUISED and not case.isascii():
+            for other in {unicodedata.normalize(form, case) for form in ("NFC", "NFD")} - {case}:
+                forms |= _written(other)
+        forms |= _in_logs_and_pages(case) if _LEAST_SEEN <= len(raw) <= _MOST_DISGUISED else set()
         forms |= _written(case)
         for reading in _readings(case):
             forms |= _written(reading) if len(raw) <= _MOST_DISGUISED else {reading, json.dumps(reading)[1:-1]}
@@ -93,17 +101,32 @@ def _made(secret: str) -> Disguises:
     return Disguises(
         frozenset(forms),
         frozenset(inside),
-        frozenset(_octets(secret) - forms),
+        _octets(secret, forms | inside),
         {there: form for there, form in written.items() if there != form},
     )
 
 
-def _octets(secret: str) -> set[str]:
-    """Its bytes in the charsets that an answer may have, read as Latin-1; short ones would be found in any picture."""
-    if len(secret) < _LEAST_SEEN:
-        return set()
-    found = {secret.encode(charset, "replace").decode("latin-1") for charset in (*_ONE_BYTE, *_TWO_BYTES)}
-    return {octets for octets in found if _tells(octets)}
+def _octets(secret: str, forms: set[str]) -> dict[str, bytes]:
+    """Its bytes in the charsets that a body may have, read as Latin-1; short ones would be found in any picture."""
+    if len(secret.encode("utf-8", "replace")) < _LEAST_SEEN:
+        return {}
+    one_byte = {secret.encode(charset, "replace").decode("latin-1") for charset in _ONE_BYTE}
+    forms = forms | {octets for octets in one_byte if _tells(octets)}
+    found = {form: b"?" for form in forms if len(form) >= _LEAST_SEEN}
+    for charset, (width, telling) in _WIDE.items() if len(secret) >= _LEAST_SEEN else ():
+        octets = secret.encode(charset, "replace")
+        found[octets.decode("latin-1")] = _unit(octets, width, telling)
+    return found
+
+
+def _unit(octets: bytes, width: int, telling: int) -> bytes:
+    """A letter in the place of each of `octets`, with what all have in common: the other order of bytes, which then begins
+    one byte beside the secret, changes no neighbour.
+    """
+    columns = [set(octets[at::width]) for at in range(width)]
+    return bytes(
+        ord("?") if at == telling else column.pop() if len(column) == 1 else 0 for at, column in enumerate(columns)
+    )
 
 
 def _lines(secret: str) -> Iterator[str]:
@@ -133,12 +156,17 @@ def _tells(reading: str) -> bool:
 
 def _written(secret: str) -> set[str]:
     """As it is, and as addresses, JSON and HTML escape what they must."""
-    whole = quote(secret, safe="", errors="replace")
+    return {secret} | _percent(secret.encode("utf-8", "replace")) | _in_json(secret) | _in_html(secret)
+
+
+def _percent(octets: bytes) -> set[str]:
+    """As addresses write it, with `/` and spaces in their two ways."""
+    whole = quote(octets, safe="")
     lowered = re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), whole)
-    forms = {secret}
+    forms: set[str] = set()
     for one in (whole, lowered):
         forms |= {one, one.replace("%2F", "/").replace("%2f", "/"), one.replace("%20", "+")}
-    return forms | _in_json(secret) | _in_html(secret)
+    return forms
 
 
 def _letter_by_letter(secret: str) -> set[str]:
@@ -151,6 +179,31 @@ def _letter_by_letter(secret: str) -> set[str]:
         forms.add("".join(f"\\u{unit[at : at + 4]}" for at in range(0, len(unit), 4)))
         forms.add("".join(f"&#x{digits % ord(letter)};" for letter in secret))
     return forms | {"".join(f"&#{ord(letter)};" for letter in secret)}
+
+
+def _in_logs_and_pages(secret: str) -> set[str]:
+    """As programs write letters that are not ASCII into ASCII, for HTML, addresses and logs; and JSON that stands within JSON."""
+    once = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    forms = {json.dumps(one, ensure_ascii=ascii_only)[1:-1] for one in once for ascii_only in (True, False)}
+    logged = {repr(secret)[1:-1], ascii(secret)[1:-1], repr(secret.encode("utf-8", "replace"))[2:-1]}
+    logged.add(secret.encode("ascii", "backslashreplace").decode())
+    if not secret.isascii():
+        tables = list(_references({ord(letter) for letter in secret if not letter.isascii()}))
+        for one in {secret, *_in_html(secret)}:
+            forms |= {one.translate(names) for names in tables}
+        for charset in _ONE_BYTE:
+            octets = secret.encode(charset, "replace")
+            if octets.decode(charset) == secret:
+                logged.add(repr(octets)[2:-1])
+                forms |= _percent(octets)
+    return forms | logged | {json.dumps(one, ensure_ascii=False)[1:-1] for one in logged}
+
+
+def _references(letters: set[int]) -> Iterator[dict[int, str]]:
+    """How HTML writes these letters by number, in its three ways, and by name where they have one."""
+    for pattern in ("&#{};", "&#x{:x};", "&#x{:X};"):
+        yield {letter: pattern.format(letter) for letter in letters}
+    yield {letter: f"&{codepoint2name[letter]};" if letter in codepoint2name else f"&#{letter};" for letter in letters}
 
 
 def _in_json(secret: str) -> set[str]:

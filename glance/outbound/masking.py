@@ -10,12 +10,14 @@ from typing import Any
 from glance.outbound import disguises
 
 HIDDEN = "••••••••"
-_HIDDEN_OCTETS = b"????????"
 _LEAST_NUMBER = 4
 # A shorter form stands for a secret only as a whole word, or it would hide half of the text.
 _LEAST_PART = 4
 # A text with more secrets than that is hidden as a whole.
 _MOST_PLACES = 50_000
+
+# With one of these most forms escape letters, and many texts hold none of them.
+_MARKS = "\\%&"
 
 _SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:api_?-?key|key|token|secret|password|passwd|passphrase|pwd|pass|auth|sig|signature|sid|appid|"
@@ -37,10 +39,12 @@ class Mask:
         given = {secret for secret in secrets if secret}
         known = [disguises.of(secret) for secret in given]
         self._inside = frozenset[str]().union(*(one.inside for one in known))
-        self._octets = frozenset[str]().union(*(one.octets for one in known))
         self._forms = list(self._inside.union(*(one.forms for one in known)))
         # In data written as JSON a form stands as JSON writes it, also one that is itself escaped.
         self._in_json = {written: form for one in known for written, form in one.in_json.items()}
+        self._octets: dict[bytes, list[str]] = {}
+        for form, unit in {form: unit for one in known for form, unit in one.octets.items()}.items():
+            self._octets.setdefault(unit, []).append(form)
         # A PIN may come back without its quotes; numbers of one to three digits are everywhere.
         self._numbers = frozenset(secret for secret in given if len(secret) >= _LEAST_NUMBER)
 
@@ -49,10 +53,13 @@ class Mask:
         return _without(text, self._found(text, self._forms, was_cut), HIDDEN)
 
     def octets(self, body: bytes) -> bytes:
-        """A body without the secrets in the charsets that it may have."""
+        """A body of the same length without the secrets, of four bytes or more, in the charsets that it may have."""
         read = body.decode("latin-1")
-        found = self._found(read, [*self._forms, *self._octets])
-        return _without(read, found, _HIDDEN_OCTETS.decode()).encode("latin-1")
+        places = [(place, unit) for unit, forms in self._octets.items() for place in self._found(read, forms)]
+        hidden = bytearray(body)
+        for (start, end), unit in places:
+            hidden[start:end] = (unit * (end - start))[: end - start]
+        return bytes(hidden) if places else body
 
     def data(self, data: Any) -> Any:
         """Plain JSON data without the secrets, in texts and in names of fields; the same object where it holds none."""
@@ -113,9 +120,16 @@ class Mask:
 def _fitting(text: str, forms: Iterable[str]) -> Iterable[str]:
     """Those of the forms that can stand in `text` at all."""
     most = len(text)
-    if text.isascii():
-        return (form for form in forms if len(form) <= most and form.isascii())
-    return (form for form in forms if len(form) <= most)
+    fitting: Iterator[str] = (form for form in forms if len(form) <= most)
+    for mark in _MARKS:
+        if mark not in text:
+            fitting = _lacking(fitting, mark)
+    return (form for form in fitting if form.isascii()) if text.isascii() else fitting
+
+
+def _lacking(forms: Iterable[str], mark: str) -> Iterator[str]:
+    """Those of the forms without `mark`."""
+    return (form for form in forms if mark not in form)
 
 
 def _is_word(text: str, start: int, end: int) -> bool:

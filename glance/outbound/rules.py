@@ -14,10 +14,13 @@ from typing import Any
 from urllib.parse import quote
 
 from glance import guard
+from glance.addresses import same_host
 from glance.errors import FetchError
 from glance.outbound.target import Target, parse
 
 Filling = Callable[[str], str]
+
+_SAVE_IT = "If it should ask there, open its settings and save them, or name the host in agreed_hosts of the import."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,16 @@ class Bound:
 class Rules:
     """`hosts` are those that were agreed for a definition that is not trusted, None = any; `typed` those of the widget's params.
 
-    `who` names the definition in sentences.
+    `who` names the definition in sentences. `imported` = the widget came with an import; `barred` are hosts (glance.addresses.same_host)
+    that may not be asked even where `hosts` is None, unless they are among the `typed`.
     """
 
     who: str = ""
     hosts: tuple[str, ...] | None = None
     typed: frozenset[str] = frozenset()
     bound: tuple[Bound, ...] = ()
+    imported: bool = False
+    barred: frozenset[str] = frozenset()
 
     def check(self, target: Target) -> None:
         """FetchError(kind="blocked") where the target's host was not agreed to."""
@@ -65,13 +71,26 @@ class Rules:
 
     def check_host(self, host: str, port: int | None) -> None:
         """The same for a host and port; a unix socket is `unix:/path`."""
-        if self.hosts is None or guard.matches((*self.hosts, *self.typed), host, port):
+        if self.hosts is None and not self._is_barred(host):
             return
+        asked = host if host.isascii() else guard.written(host)
+        if guard.matches((*(self.hosts or ()), *self.typed), asked, port):
+            return
+        if self.imported:
+            raise FetchError(
+                f"This widget came with an import, and nobody has agreed to {host}, which it asks. {_SAVE_IT}",
+                kind="blocked",
+            )
         raise FetchError(
             f"“{self.who}” may not ask {host}: nobody has agreed to that host yet. "
             "If it should, allow it under Settings, Credentials.",
             kind="blocked",
         )
+
+    def _is_barred(self, host: str) -> bool:
+        if not self.barred:
+            return False
+        return (host if host.startswith("unix:") else same_host(host)) in self.barred
 
     def watch(self, port: int | None) -> guard.Guard:
         """What sees every address before Glance connects to it for this fetch."""
@@ -81,9 +100,10 @@ class Rules:
             if self.hosts is None or host == "unix" or guard.matches(self.typed, host, port):
                 return
             if guard.refused_at_connect(self.hosts, host, port, address):
+                way = "if that is right, allow the address too, under Settings, Credentials."
                 raise FetchError(
-                    f"{host} leads to {address} in your own network, which “{self.who}” may not ask; "
-                    "if that is right, allow the address too, under Settings, Credentials.",
+                    f"{host} leads to {address} in your own network, which “{self.who}” may not ask"
+                    + (f", because it came with an import. {_SAVE_IT}" if self.imported else f"; {way}"),
                     kind="blocked",
                 )
 

@@ -138,11 +138,11 @@ class Flights:
 
     def _depart(self, flight: Flight, urgent: bool) -> None:
         try:
-            fetching.check_waiting(flight.definition, flight.widget)
             params = (
                 flight.params if flight.params is not None else self._answers.whole(flight.widget, flight.definition)
             )
-            ready = fetching.plan(flight.definition, params, self._kinds, self._vault)
+            agreed = flight.widget.agreed
+            ready = fetching.plan(flight.definition, params, self._kinds, self._vault, agreed)
             suspended = self.is_suspended(flight.definition.slug)
             if suspended:
                 raise FetchError(suspended, kind="source")

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 WALL_S = 5.0
 SIDE_BY_SIDE = 4
 START_S = 10.0
+WORTH_TELLING_S = 0.05
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _COMMAND = (
     "import sys; sys.path.append(sys.argv[1]); from glance.sandbox.zygote import main;"
@@ -78,7 +79,7 @@ class Sandbox:
         began = time.monotonic()
         until = began + (self.wall_s + START_S if limit_s is None else limit_s)
         task = {"code": code, "params": dict(params), "only_check": only_check}
-        with self._slot(until), self._child() as pipes:
+        with self._slot(until) as waited_s, self._child() as pipes:
             # Starting the zygote, once, is not the code's time.
             let_in = time.monotonic()
             pipes.deadline = min(let_in + self.wall_s, until)
@@ -86,9 +87,9 @@ class Sandbox:
             try:
                 return conversation.hold(task)
             except (Late, Ended, Forged, Unlocked) as error:
-                had_s = pipes.deadline - let_in
+                had_s = max(0.0, pipes.deadline - let_in)
                 if isinstance(error, Late) and had_s < self.wall_s:
-                    raise _crowded_out(let_in - began, had_s, conversation.outcome) from None
+                    raise _cut_short(waited_s, had_s, conversation.outcome) from None
                 raise _failure(error, conversation.outcome, self.wall_s) from None
             finally:
                 conversation.outcome.took_s = time.monotonic() - began
@@ -104,12 +105,17 @@ class Sandbox:
         self.stop()
 
     @contextmanager
-    def _slot(self, deadline: float) -> Iterator[None]:
-        """One of the few places for code that runs at the same time."""
-        if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise CodeFailure("Other widget code takes all the time there is; try again later.", Outcome(), "timeout")
+    def _slot(self, deadline: float) -> Iterator[float]:
+        """One of the few places for code that runs at the same time; gives how long (s) others kept it waiting, 0 where none did."""
+        waited_s = 0.0
+        if not self._slots.acquire(blocking=False):
+            began = time.monotonic()
+            if not self._slots.acquire(timeout=max(0.0, deadline - began)):
+                sentence = "Other widget code takes all the time there is; try again later."
+                raise CodeFailure(sentence, Outcome(), "timeout")
+            waited_s = time.monotonic() - began
         try:
-            yield
+            yield waited_s
         finally:
             self._slots.release()
 
@@ -198,14 +204,15 @@ class Sandbox:
             self._zygote = None
 
 
-def _crowded_out(waited_s: float, had_s: float, outcome: Outcome) -> CodeFailure:
-    """The failure of code that waited so long for others that it was not given its whole time."""
-    return CodeFailure(
-        f"The code waited {waited_s:.1f} s for other widget code, did not end in the {max(0.0, had_s):.1f} s that were left, "
-        "and was stopped; try again later.",
-        outcome,
-        "timeout",
+def _cut_short(waited_s: float, had_s: float, outcome: Outcome) -> CodeFailure:
+    """The failure of code that was not given its whole time: others kept it waiting, or its fetch had no more left."""
+    sentence = (
+        f"The code waited {waited_s:.1f} s for other widget code, did not end in the {had_s:.1f} s that were left, "
+        "and was stopped; try again later."
+        if waited_s >= WORTH_TELLING_S
+        else f"The code did not end in the {had_s:.1f} s that its fetch had left, and was stopped."
     )
+    return CodeFailure(sentence, outcome, "timeout")
 
 
 def _failure(error: Exception, outcome: Outcome, wall_s: float) -> CodeFailure:

@@ -116,8 +116,8 @@ class Dashboards:
                 copy = secrets.token_hex(6)
                 con.execute(
                     "INSERT INTO widgets (id, dashboard_id, custom_widget_id, title, params, x, y, w, h, refresh_interval, schedule, "
-                    "settings, waiting, created_at, updated_at) SELECT ?, ?, custom_widget_id, title, params, x, y, w, h, refresh_interval, "
-                    "schedule, settings, waiting, ?, ? FROM widgets WHERE id = ?",
+                    "settings, agreed, created_at, updated_at) SELECT ?, ?, custom_widget_id, title, params, x, y, w, h, refresh_interval, "
+                    "schedule, settings, agreed, ?, ? FROM widgets WHERE id = ?",
                     (copy, made.id, now, now, widget["id"]),
                 )
                 con.execute(

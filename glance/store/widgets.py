@@ -16,7 +16,7 @@ from glance.store.rows import dump, load
 
 SELECT = (
     "SELECT w.id, w.dashboard_id, d.slug AS dashboard, c.slug AS custom_widget, w.title, w.params, w.x, w.y, w.w, w.h, "
-    "w.refresh_interval, w.schedule, w.settings, w.version, w.created_at, w.updated_at, w.waiting, "
+    "w.refresh_interval, w.schedule, w.settings, w.version, w.created_at, w.updated_at, w.agreed, "
     "(SELECT json_group_array(json_array(s.path, s.set_at, s.digest)) FROM widget_secrets AS s WHERE s.widget_instance_id = w.id) "
     "AS secrets "
     "FROM widgets AS w JOIN dashboards AS d ON d.id = w.dashboard_id JOIN custom_widgets AS c ON c.id = w.custom_widget_id"
@@ -98,9 +98,9 @@ class Widgets:
         settings: Mapping[str, Any] | None = None,
         secrets: Mapping[str, StoredSecret] | None = None,
         widget_id: str | None = None,
-        waiting: Sequence[str] = (),
+        agreed: Sequence[str] | None = None,
     ) -> Widget:
-        """Store a widget; `secrets` maps a param's path to its encrypted value, `waiting` are hosts that it may not ask yet."""
+        """Store a widget; `secrets` maps a param's path to its encrypted value, `agreed` the hosts that it may ask where it came with an import."""
         new_id = widget_id or random_source.token_hex(6)
         now = self._clock()
         with self._db.write(structure=True) as con:
@@ -108,7 +108,7 @@ class Widgets:
             definition_id = _id_of(con, "custom_widgets", custom_widget, "There is no custom widget with this slug.")
             con.execute(
                 "INSERT INTO widgets (id, dashboard_id, custom_widget_id, title, params, x, y, w, h, refresh_interval, schedule, "
-                "settings, waiting, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "settings, agreed, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     new_id,
                     dashboard_id,
@@ -122,7 +122,7 @@ class Widgets:
                     refresh_interval,
                     schedule,
                     dump(dict(settings or {})),
-                    dump(list(waiting)) if waiting else None,
+                    None if agreed is None else dump(list(agreed)),
                     now,
                     now,
                 ),
@@ -149,7 +149,7 @@ class Widgets:
                     values[name] = dump(values[name])
             if "params" in values:
                 # Whoever writes the params wants asked what stands in them.
-                values["waiting"] = None
+                values["agreed"] = None
             if "place" in changes:
                 place: Place = changes["place"]
                 values |= {"x": place.x, "y": place.y, "w": place.w, "h": place.h}
@@ -243,5 +243,5 @@ def _widget(row: sqlite3.Row) -> Widget:
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        waiting=tuple(load(row["waiting"])) if row["waiting"] else (),
+        agreed=None if row["agreed"] is None else tuple(load(row["agreed"])),
     )

@@ -128,7 +128,7 @@ def _plan_widget(plan: Plan, number: int, item: dict[str, Any], arriving: dict[s
     fault = cron_fault(schedule) if schedule is not None else None
     if fault:
         plan.faults.append(FieldError(f"widgets.{number}.schedule", fault))
-    for host in sorted(guard.written_in(params)):
+    for host in sorted(guard.to_agree(params)):
         if host not in plan.widget_hosts:
             plan.widget_hosts.append(host)
     for path in needed:

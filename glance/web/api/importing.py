@@ -80,8 +80,8 @@ DOCUMENT: dict[str, Any] = {
     },
 )
 def import_dashboard(body: dict[str, Any]) -> Any:
-    """All or nothing. A slug that is taken gets a number. Secrets are not in an export: each must be entered again. New
-    custom widgets, and widgets with hosts in their params, ask none of them until it is agreed to, by `agreed_hosts` here or later."""
+    """All or nothing. A slug that is taken gets a number. Secrets are not in an export: each must be entered again. What
+    comes with it asks no host that nobody agreed to, by `agreed_hosts` here or later; a custom widget from a folder asks those of its own."""
     plan = plan_import(body)
     if flag("preview"):
         return plan.shown()
@@ -107,8 +107,8 @@ def import_dashboard(body: dict[str, Any]) -> Any:
 
 
 def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ()) -> tuple[Dashboard, list[Widget]]:
-    """The definitions first, then the dashboard with its widgets in one transaction; undone where that fails. Both may ask those of
-    the `agreed` hosts that they name; the others wait.
+    """The definitions first, then the dashboard with its widgets in one transaction; undone where that fails. Definitions may
+    ask those of the `agreed` hosts that they name, widgets all of them; the others wait.
 
     The registry reads the database itself and must not be called inside the transaction.
     """
@@ -118,7 +118,8 @@ def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ())
         for slug, manifest in plan.create.items():
             rt.definitions.save(manifest, slug=slug, agreed=[host for host in plan.hosts[slug] if host in agreed])
             saved.append(slug)
-        held = [_waiting(item, agreed) for item in plan.widgets]
+        hosts = tuple(dict.fromkeys(guard.written(host) for host in agreed))
+        held = [_agreed(item, hosts) for item in plan.widgets]
         with rt.db.write():
             made = rt.dashboards.create(
                 title=dashboard["title"],
@@ -127,7 +128,7 @@ def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ())
                 is_template=dashboard.get("is_template", False),
                 settings=dashboard.get("settings"),
             )
-            widgets = [_create(made.slug, item, waiting) for item, waiting in zip(plan.widgets, held, strict=True)]
+            widgets = [_create(made.slug, item, mine) for item, mine in zip(plan.widgets, held, strict=True)]
     except Exception:
         for slug in saved:
             rt.definitions.delete(slug)
@@ -135,17 +136,15 @@ def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ())
     return rt.dashboards.get(made.slug), widgets
 
 
-def _waiting(item: dict[str, Any], agreed: Sequence[str]) -> list[str]:
-    """The hosts that the widget's params name and that nobody agreed to; none where a widget with the very same params is here."""
-    rt = runtime()
-    here = rt.widgets.using(item["custom_widget"])
-    if any(one.params == item["params"] and not one.waiting for one in here):
-        return []
-    named = guard.not_chosen(item["params"], rt.definitions.get(item["custom_widget"]).manifest)
-    return sorted(host for host in named if not guard.covers(agreed, host))
+def _agreed(item: dict[str, Any], hosts: Sequence[str]) -> Sequence[str] | None:
+    """The hosts that an imported widget may ask; as many as one with the very same params that is here already."""
+    same = [one for one in runtime().widgets.using(item["custom_widget"]) if one.params == item["params"]]
+    if any(one.agreed is None for one in same):
+        return None
+    return tuple(dict.fromkeys((*hosts, *(host for one in same for host in one.agreed or ()))))
 
 
-def _create(dashboard: str, item: dict[str, Any], waiting: Sequence[str]) -> Widget:
+def _create(dashboard: str, item: dict[str, Any], agreed: Sequence[str] | None) -> Widget:
     return runtime().widgets.create(
         dashboard,
         item["custom_widget"],
@@ -155,5 +154,5 @@ def _create(dashboard: str, item: dict[str, Any], waiting: Sequence[str]) -> Wid
         refresh_interval=item.get("refresh_interval"),
         schedule=item.get("schedule"),
         settings=item.get("settings"),
-        waiting=waiting,
+        agreed=agreed,
     )

@@ -198,6 +198,11 @@ ANSWERS: dict[str, Schema] = {
             "custom_widget": {"type": "string"},
             **_WIDGET_FIELDS,
             "params": FREE | {"description": 'A secret shows as {"set": true}.'},
+            "agreed_hosts": {
+                "type": ["array", "null"],
+                "items": {"type": "string"},
+                "description": "Came with an import and may ask these hosts besides those of its custom widget; null: its params were saved here.",
+            },
             "created_at": TIME,
             "updated_at": TIME,
         },

@@ -38,6 +38,7 @@ def widget(item: Widget) -> dict[str, Any]:
         "refresh_interval": item.refresh_interval,
         "schedule": item.schedule,
         "settings": dict(item.settings),
+        "agreed_hosts": None if item.agreed is None else list(item.agreed),
         "created_at": iso(item.created_at),
         "updated_at": iso(item.updated_at),
     }
