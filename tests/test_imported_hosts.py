@@ -177,6 +177,19 @@ def test_the_preview_lists_numbers_that_are_addresses(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
+    ("slug", "params", "hosts"),
+    [
+        ("line-chart", {"data_source": {"kind": "series", "series": [{"device": "nas.lan", "sensor": "energy.power"}]}}, []),
+        ("room", {"room": "living.room"}, []),
+        ("list", {"data_source": {"kind": "http", "url": "https://a.example/x", "pick": {"rows": "data.list"}}, "title_field": "data.name"},
+         ["a.example"]),
+    ],
+)  # fmt: skip
+def test_the_preview_lists_nobody_whom_no_source_asks(site: Site, slug: str, params: Any, hosts: list[str]) -> None:
+    assert site.post("/api/dashboards/import?preview=1", document(slug, params)).json["hosts"]["widgets"] == hosts
+
+
+@pytest.mark.parametrize(
     ("host", "address"),
     [("127.1", "127.0.0.1"), ("0x7F.0.1", "127.0.0.1"), ("0177.1", "127.0.0.1"), ("1.2.3", "1.2.0.3"), ("::ffff:1.2.3.4", "1.2.3.4"),
      ("[::1]", "::1"), ("256.1", None), ("09", None), ("4294967296", None), ("nas.lan", None), ("", None), ("1.2.3.4.5", None)],

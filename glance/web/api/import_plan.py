@@ -15,6 +15,9 @@ from glance.store.dashboards import slug_of
 from glance.web import runtime
 from glance.web.api import schemas
 
+# Kinds of sources that ask no host, and whose cards show no pictures.
+ASK_NOBODY = ("series", "system")
+
 
 @dataclass(slots=True)
 class Plan:
@@ -128,12 +131,22 @@ def _plan_widget(plan: Plan, number: int, item: dict[str, Any], arriving: dict[s
     fault = cron_fault(schedule) if schedule is not None else None
     if fault:
         plan.faults.append(FieldError(f"widgets.{number}.schedule", fault))
-    for host in sorted(guard.to_agree(params)):
+    for host in sorted(guard.to_agree(_asking(definition, params))):
         if host not in plan.widget_hosts:
             plan.widget_hosts.append(host)
     for path in needed:
         plan.secrets.append({"widget": number, "title": item["title"], "param": path})
     plan.widgets.append({**item, "custom_widget": definition.slug, "params": params})
+
+
+def _asking(definition: Definition, params: dict[str, Any]) -> dict[str, Any]:
+    """The params that may say whom a widget asks: not the names of sensors, nor how an answer is read."""
+    kind, part = definition.kind, params
+    if kind == "any":
+        source = params.get("data_source")
+        part = {key: value for key, value in source.items() if key != "pick"} if isinstance(source, dict) else {}
+        kind = str(part.get("kind"))
+    return {} if kind in ASK_NOBODY else part
 
 
 def _checked_params(definition: Definition, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
