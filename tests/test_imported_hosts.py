@@ -86,7 +86,9 @@ def test_no_way_to_write_a_host_makes_a_folders_widget_ask_it(site: Site, nas: s
 def test_a_check_that_came_with_an_import_reaches_nobody(site: Site, url: str) -> None:
     url = url.replace("PORT", str(site.upstream.port))
     widget = imported(site, "services", {"checks": [{"name": "a", "url": url}]})
-    assert REFUSED in refreshed(site, widget)
+    answer = refreshed(site, widget)
+    assert REFUSED in answer
+    assert '"state":"unknown"' in answer, "it is not known to be down"
     assert site.upstream.count() == 0
 
 

@@ -1,7 +1,7 @@
 """Monitors: is a service up, how fast does it answer, and how was it lately.
 
 Answer: `{checks: [{name, link, kind, state, ms, error, since, history: [{at, ms, state}], uptime, days}],
-up, total, uptime, days}`. `state` is up, slow or down, or unknown where this computer cannot make the check (`error` says
+up, total, uptime, days}`. `state` is up, slow or down, or unknown where this computer cannot or may not make the check (`error` says
 why; it counts for nothing, not even in `total`). `ms` is a number or null, `since` the Unix time of the last change
 between down and not down, `uptime` a percentage over `days` days (at most 30) or null. A service that is down is data:
 the fetch itself does not fail for it. The last 90 checks and the counts of 30 days are kept in `io.state`.
@@ -150,7 +150,7 @@ def _run(check: _Check, io: SourceIO) -> _Result:
     except CannotPing as error:
         return _Result("unknown", error=error.sentence)
     except FetchError as error:
-        return _Result("down", error=error.sentence)
+        return _Result("unknown" if error.kind == "blocked" else "down", error=error.sentence)
 
 
 def _http(check: _Check, io: SourceIO) -> _Result:
