@@ -139,7 +139,8 @@ def rules(
         if definition.trusted and definition.kind in WRITTEN_IN_CODE:
             return _barring(definition, params, bound, agreed)
         own = _own_hosts(definition) if definition.trusted else frozenset()
-        return Rules(definition.name, (*agreed, *definition.agreed), own, bound, imported=True)
+        # Of one that is not trusted the hosts are agreed to where those of all its widgets are.
+        return Rules(definition.name, (*agreed, *definition.agreed), own, bound, imported=definition.trusted)
     if definition.trusted:
         return Rules(definition.name, None, frozenset(), bound)
     return Rules(definition.name, definition.agreed, guard.typed(params, definition.manifest), bound)

@@ -58,6 +58,8 @@ _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}")
 # Params whose value is taken for a host even where it is a single word.
 _HOST_KEY = re.compile(r"(?i)(^|_)(host|hostname|server|address|addr|ip|url|ping|machine)s?$")
+# A colon without a port, and the dot at the end of a name.
+_IDLE = re.compile(r"(?<=[^:]):$|(?<=[^.])\.(?=:\d+$)")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
 _ADDRESS = re.compile(r"(?i)\b(?:https?|tcp|ping|webcal|feed)://([^/?#\s\"'<>\\]+)")
 _SOCKET = re.compile(r"\bunix:(/[^:\s\"']+)")
@@ -131,6 +133,7 @@ def written(text: str) -> str:
         return "unix:/" + text[5:].lstrip("/").partition(":")[0]
     text = re.sub(r"(?i)^[a-z][a-z0-9+.-]*://", "", text)
     host = re.split(r"[/?#]", text, maxsplit=1)[0].rpartition("@")[2].lower().rstrip(".")
+    host = _IDLE.sub("", host)
     if not host.isascii():
         try:
             host = host.encode("idna").decode("ascii")
@@ -141,7 +144,8 @@ def written(text: str) -> str:
 
 def matches(patterns: Iterable[str], host: str, port: int | None) -> bool:
     """Whether `host` (a name, an address, or unix:/path) at `port` is one of those that `patterns` mean; None: any port."""
-    return any(_matches(pattern, host.lower().rstrip("."), port) for pattern in patterns)
+    asked = host if host.startswith("unix:") else host.lower().rstrip(".")
+    return any(_matches(pattern, asked, port) for pattern in patterns)
 
 
 def url_host(text: str) -> tuple[str, str | None]:
@@ -169,7 +173,7 @@ def _matches(pattern: str, host: str, port: int | None) -> bool:
     if pattern.startswith("unix:") or host.startswith("unix:"):
         return pattern == host
     name, wanted = _split(pattern)
-    if wanted is not None and port is not None and int(wanted) != port:
+    if wanted is not None and port is not None and wanted != str(port):
         return False
     if name.startswith("*."):
         return _ip(host) is None and host.endswith(name[1:])
@@ -234,15 +238,16 @@ def to_agree(params: Any) -> frozenset[str]:
     """The same and the numbers that the system's lookup takes for addresses, with these: what an import lists to be agreed to, which
     is a guess. What is asked in the end is checked when it is asked."""
     found = written_in(params).union(written(text) for key, text in _leaves(params) if _is_number(key, text))
-    return found.union(str(as_ip(_split(host)[0])) for host in found if _is_number("host", host))
+    found |= {str(as_ip(_split(host)[0])) for host in found if _is_number("host", host)}
+    return frozenset(host for host in map(written, found) if host_fault(host) is None)
 
 
 def _is_number(key: str, text: str) -> bool:
-    """Whether a text is most likely an address written as a number, and not just a number."""
-    host, port = url_host(text)
+    """Whether a text is most likely an address written as a number, and not just a number or a time."""
+    host, _ = url_host(text)
     if as_ip(host) is None or _ip(host) is not None:
         return False
-    return port is not None or "://" in text or bool(_HOST_KEY.search(key)) or host.startswith("0x") or len(host) > 7
+    return "://" in text or bool(_HOST_KEY.search(key)) or host.startswith("0x")
 
 
 def leads_to_socket(params: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 from html import unescape
 from typing import Any
@@ -13,6 +13,8 @@ from glance.addresses import same_host
 
 # No name that can be looked up is longer, however it is written.
 MAX_NAME_CHARS = 260
+# Of longer params every host counts as named: what stands in them takes time and memory to tell.
+MAX_CHARS = 20_000
 _BETWEEN = re.compile(r"[\s/?#@\\\"'`<>(){}|,;=&*!]+")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
 _IN_EXPRESSION = re.compile(r"(?i)\bhttps?://([^/?#\s\"'<>\\{}%]+)")
@@ -32,9 +34,21 @@ def own(manifest: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
-def standing_in(params: Any) -> frozenset[str]:
+def standing_in(params: Any) -> Container[str]:
     """Every word of the texts in params as a host would be asked by that name, however the text hides it (HTML, Markdown, white space)."""
-    return _words(tuple(_texts(params)))
+    texts: list[str] = []
+    left = MAX_CHARS
+    for text in _texts(params):
+        left -= len(text)
+        if left < 0:
+            return _Everything()
+        texts.append(text)
+    return _words(tuple(texts))
+
+
+class _Everything:
+    def __contains__(self, host: object) -> bool:
+        return True
 
 
 @lru_cache(maxsize=32)

@@ -171,6 +171,10 @@ def test_the_preview_lists_numbers_that_are_addresses(site: Site) -> None:
     assert listed("2130706433:80") == ["127.0.0.1", "2130706433:80"]
     assert listed("0x7f000001:80") == ["0x7f000001:80", "127.0.0.1"]
     assert listed("127.1") == ["127.0.0.1", "127.1"]
+    assert listed("http://nas.lan:/x") == listed("http://nas.lan./x") == ["nas.lan"]
+    assert listed("http://nas.lan.:8080") == ["nas.lan:8080"]
+    todo = {"text": "1: buy milk", "time": "18:30", "format": "16:9", "day": "20260203", "sum": "3:"}
+    assert guard.to_agree(todo) == frozenset()
     assert guard.to_agree({"title": "5", "field": "1.5", "phone": "12345"}) == frozenset()
     agreed = {"agreed_hosts": listed(f"2130706433:{site.upstream.port}")}
     params = {"checks": [{"name": "a", "url": f"2130706433:{site.upstream.port}"}]}
@@ -189,6 +193,38 @@ def test_the_preview_lists_numbers_that_are_addresses(site: Site) -> None:
 )  # fmt: skip
 def test_the_preview_lists_nobody_whom_no_source_asks(site: Site, slug: str, params: Any, hosts: list[str]) -> None:
     assert site.post("/api/dashboards/import?preview=1", document(slug, params)).json["hosts"]["widgets"] == hosts
+
+
+@pytest.mark.parametrize("host", ["host:abc", "127.0.0.1:0", "a b", "", "http://"])
+def test_what_is_no_host_cannot_be_agreed_to(site: Site, host: str) -> None:
+    answer = site.post("/api/dashboards/import", document("own", {}, agreed_hosts=["nas.lan", host]))
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["agreed_hosts.1"]
+    assert not guard.matches([host], "nas.lan", 80)
+
+
+def test_a_host_that_saving_the_settings_allows_is_asked_at_once(site: Site) -> None:
+    params = {"nas": "127.0.0.1"}
+    widget = imported(site, "nas", params)
+    assert REFUSED in refreshed(site, widget)
+    site.patch(f"/api/widgets/{widget}", {"params": params})
+    assert site.get(f"/api/widgets/{widget}/data").json["data"] == {"value": 1}
+
+
+def test_what_an_untrusted_definition_may_not_ask_is_allowed_where_those_hosts_are(site: Site) -> None:
+    source = {"kind": "http", "url": site.upstream.url("/x")}
+    mine = {"slug": "mine", "name": "Mine", "source": source, "template": "<p>x</p>"}
+    widget = imported(site, "mine", {}, custom_widgets=[mine])
+    answer = refreshed(site, widget)
+    assert "Settings, Credentials" in answer
+    assert "settings and save" not in answer
+    assert site.ask("PUT", "/api/custom-widgets/mine/hosts", {"hosts": ["127.0.0.1"]}).status_code == 200
+    assert '"value":1' in refreshed(site, widget)
+
+
+def test_of_params_too_long_to_look_through_every_host_counts_as_named() -> None:
+    assert "nas.lan" not in imported_hosts.standing_in({"text": "x" * imported_hosts.MAX_CHARS})
+    assert "nas.lan" in imported_hosts.standing_in({"text": "x" * (imported_hosts.MAX_CHARS + 1)})
 
 
 @pytest.mark.parametrize(

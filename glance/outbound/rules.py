@@ -8,7 +8,7 @@ cut or hide a value on its way to a host it is not meant for.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from glance.outbound.target import Target, parse
 
 Filling = Callable[[str], str]
 
-_SAVE_IT = "If it should ask there, open its settings and save them, or name the host in agreed_hosts of the import."
+_SAVE_IT = "If that is right, open its settings and save them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Rules:
     typed: frozenset[str] = frozenset()
     bound: tuple[Bound, ...] = ()
     imported: bool = False
-    barred: frozenset[str] = frozenset()
+    barred: Container[str] = frozenset()
 
     def check(self, target: Target) -> None:
         """FetchError(kind="blocked") where the target's host was not agreed to."""
@@ -88,8 +88,6 @@ class Rules:
         )
 
     def _is_barred(self, host: str) -> bool:
-        if not self.barred:
-            return False
         return (host if host.startswith("unix:") else same_host(host)) in self.barred
 
     def watch(self, port: int | None) -> guard.Guard:

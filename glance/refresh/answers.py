@@ -97,15 +97,15 @@ class Answers:
         if kept and kept[0] == widget.version and kept[1] == definition.version:
             return kept[2]
         plain = view.filled(definition, widget.params)
-        made = freshness.params_hash(plain, widget.secret_digests, definition.fetch_part)
+        made = freshness.params_hash(plain, widget.secret_digests, _fetch_part(definition, widget))
         self._hashes[widget.id] = (widget.version, definition.version, made)
         return made
 
-    def hash_of(self, definition: Definition, params: Mapping[str, Any]) -> str:
+    def _hash_of(self, widget: Widget, definition: Definition, params: Mapping[str, Any]) -> str:
         """The hash of given params, which hold their secrets as text."""
         plain, secrets = take_secrets(self._schema(definition, params), params)
         digests = {path: self._secretbox.digest(value) for path, value in secrets.items() if value is not None}
-        return freshness.params_hash(plain, digests, definition.fetch_part)
+        return freshness.params_hash(plain, digests, _fetch_part(definition, widget))
 
     def standing(
         self, widget: Widget, definition: Definition, now: float, params: Mapping[str, Any] | None = None
@@ -114,7 +114,7 @@ class Answers:
         key = saved = self.hash(widget, definition)
         entry = self._entries.get(widget.id)
         if params is not None:
-            key = self.hash_of(definition, params)
+            key = self._hash_of(widget, definition, params)
             if key != saved:
                 entry = self._cache.variant(widget.id, key, now)
         verdict = freshness.decide(entry, key, now)
@@ -252,6 +252,11 @@ class Answers:
                 log.warning("Cannot note that widgets were seen: %s", error)
                 return
             self._seen.update(dict.fromkeys(new, now))
+
+
+def _fetch_part(definition: Definition, widget: Widget) -> str:
+    """What decides the fetch beside the params: what came with an import may ask less than it may once its owner has saved it."""
+    return definition.fetch_part if widget.agreed is None else f"{definition.fetch_part}\nimported"
 
 
 def kind_of(widget: Widget, definition: Definition) -> str:

@@ -103,7 +103,8 @@ def test_everything_that_is_read_of_a_request_has_a_row() -> None:
 def test_every_field_of_every_form_gives_them_back_as_text(
     small: Small, shown: Shown, forms: list[tuple[str, Form]], texts: list[str], tried: Tried
 ) -> None:
-    owner, stranger, alone = small.owner(), small.app.test_client(), set[tuple[str, str]]()
+    owner, stranger = small.owner(), small.app.test_client()
+    alone, together = set[tuple[str, str]](), set[tuple[str, str]]()
 
     def ask(rule: str, page: str, form: Form, sent: list[tuple[str, str]], words: dict[str, str]) -> None:
         client = small.owner() if rule in LEAVING else stranger if page == "/login" else owner
@@ -118,12 +119,13 @@ def test_every_field_of_every_form_gives_them_back_as_text(
             brings_more = not {(rule, place_of(name)) for name in names} <= alone
             for number in range(turn % TOGETHER, len(texts), TOGETHER) if names and (brings_more or not ROUND) else ():
                 words, sent = all_at_once(form, names, texts, number)
+                together |= {(rule, place_of(name)) for name in words}
                 ask(rule, page, form, sent, words)
         for name in form.names:
             if (rule, place_of(name)) not in alone:
                 alone.add((rule, place_of(name)))
                 # In the round most have had each of them together with others, who may have been refused first.
-                given = some(texts, len(alone), len(texts))[:: 8 if ROUND and name not in ALONE else 1]
+                given = some(texts, len(alone), len(texts))[:: 8 if ROUND and (rule, place_of(name)) in together else 1]
                 for text, sent in zip(given, each_alone(form, name, given), strict=True):
                     ask(rule, page, form, sent, {name: text})
                     if name not in ALONE:

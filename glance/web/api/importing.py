@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from glance import guard
-from glance.errors import Invalid
+from glance.errors import FieldError, Invalid
 from glance.model import Dashboard, Place, Widget
 from glance.web import runtime
 from glance.web.api import dashboards, schemas, shown
@@ -88,6 +88,7 @@ def import_dashboard(body: dict[str, Any]) -> Any:
     agreed = body.get("agreed_hosts") or []
     if agreed:
         need("admin")
+        _check_agreed(agreed)
     if plan.faults:
         raise Invalid("The document cannot be imported; nothing was made.", plan.faults)
     if any("server_code" in manifest for manifest in plan.create.values()):
@@ -104,6 +105,13 @@ def import_dashboard(body: dict[str, Any]) -> Any:
         "secrets": [{**item, "widget_id": widgets[item["widget"]].id} for item in plan.secrets],
     }
     return answer, status, headers
+
+
+def _check_agreed(agreed: Sequence[str]) -> None:
+    faults = ((number, guard.host_fault(guard.written(host))) for number, host in enumerate(agreed))
+    errors = [FieldError(f"agreed_hosts.{number}", fault) for number, fault in faults if fault]
+    if errors:
+        raise Invalid("The document cannot be imported; nothing was made.", errors)
 
 
 def carry_out(plan: Plan, dashboard: dict[str, Any], agreed: Sequence[str] = ()) -> tuple[Dashboard, list[Widget]]:
