@@ -192,19 +192,31 @@ class _Env:
             below = item.removeprefix("*.")
             if item == "*" or _is_ip(item) or (bare_name(below) and (below == item or ":" not in below)):
                 continue
-            host = re.split(r"[/?#]", item.rpartition("://")[2], maxsplit=1)[0]
-            instead = bare_name(host) or "a name such as dash.example.org, or *.example.org for every name below it"
-            raise SettingError(f"GLANCE_{name} names {item}, which is no name of a host: write {instead}.")
+            raise SettingError(f"GLANCE_{name} names {item}, which is no name of a host: {_instead(item)}.")
         return found
 
     def header(self, name: str, default: str) -> str:
-        """The name of a header. Servers drop one with _ in it, because it could be taken for another with -."""
+        """The name of a header, _ taken as -: servers drop one that is sent with _, because it could be taken for the other."""
         raw = self.text(name, default)
-        if not _HEADER_NAME.fullmatch(raw):
-            hyphens = re.sub(r"[\s_]+", "-", raw)
-            instead = hyphens if _HEADER_NAME.fullmatch(hyphens) else f"a name such as {default}"
-            raise SettingError(f"GLANCE_{name} is {raw}, which no request can carry: write {instead}.")
-        return raw
+        found = raw.replace("_", "-")
+        if not _HEADER_NAME.fullmatch(found):
+            raise SettingError(f"GLANCE_{name} is {raw}, which no request can carry: write a name such as {default}.")
+        return found
+
+
+def _instead(item: str) -> str:
+    """What to write for an entry that names no host."""
+    if re.search(r"[\s;]", item):
+        return "put commas between the names"
+    if re.fullmatch(r"[0-9a-f:.]+/\d+", item):
+        return "leave it out, as Glance is found by any address without being told"
+    if item.startswith(".") and bare_name(item[1:]):
+        return f"write *{item}"
+    host = re.split(r"[/?#]", item.rpartition("://")[2], maxsplit=1)[0]
+    name = bare_name(host.removeprefix("*."))
+    if name is None:
+        return "write a name such as dash.example.org, or *.example.org for every name below it"
+    return f"write {'*.' if host.startswith('*.') else ''}{name}"
 
 
 def _public_address(text: str) -> str | None:

@@ -27,7 +27,6 @@ from glance.errors import SettingError
         ("GLANCE_LOG_LEVEL", "trace"),
         ("GLANCE_LOG_FORMAT", "xml"),
         ("GLANCE_PASSWORD_FILE", "/nowhere/at/all"),
-        ("GLANCE_PROXY_HEADER", "Remote_User"),
         ("GLANCE_PROXY_HEADER", "Remote User"),
         ("GLANCE_PROXY_HEADER", "Remote-User:"),
         *(
@@ -104,15 +103,27 @@ def test_names_are_taken_as_browsers_send_them() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "instead"),
     [
-        ("GLANCE_ALLOWED_HOSTS", "http://dash.example.org", "dash.example.org"),
-        ("GLANCE_ALLOWED_HOSTS", "https://Dash.example.org:8443/glance/", "dash.example.org"),
-        ("GLANCE_PROXY_HEADER", "Remote_User", "Remote-User"),
-        ("GLANCE_PROXY_HEADER", "X Auth User", "X-Auth-User"),
+        ("GLANCE_ALLOWED_HOSTS", "http://dash.example.org", "write dash.example.org"),
+        ("GLANCE_ALLOWED_HOSTS", "https://Dash.example.org:8443/glance/", "write dash.example.org"),
+        ("GLANCE_ALLOWED_HOSTS", "dash.example.org nas.lan", "put commas between the names"),
+        ("GLANCE_ALLOWED_HOSTS", "nas.lan;dash.example.org", "put commas between the names"),
+        (
+            "GLANCE_ALLOWED_HOSTS",
+            "192.168.1.0/24",
+            "leave it out, as Glance is found by any address without being told",
+        ),
+        ("GLANCE_ALLOWED_HOSTS", ".example.org", r"write \*\.example\.org"),
+        ("GLANCE_ALLOWED_HOSTS", "*.example.org:8080", r"write \*\.example\.org"),
+        ("GLANCE_PROXY_HEADER", "X Auth User", "write a name such as Remote-User"),
     ],
 )
 def test_a_setting_that_could_not_work_is_refused_with_what_to_write(name: str, value: str, instead: str) -> None:
-    with pytest.raises(SettingError, match=rf"{name} .*: write {instead}\.$"):
+    with pytest.raises(SettingError, match=rf"{name} .*: {instead}\.$"):
         read_settings({name: value})
+
+
+def test_a_header_is_looked_for_as_servers_pass_it_on() -> None:
+    assert read_settings({"GLANCE_PROXY_HEADER": "Remote_User"}).proxy_header == "Remote-User"
 
 
 def test_every_setting_may_come_from_a_file(tmp_path: Path) -> None:

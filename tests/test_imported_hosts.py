@@ -126,6 +126,12 @@ def test_a_card_that_asks_nobody_never_fails_for_what_its_params_look_like(
     assert site.post(f"/api/widgets/{widget}/refresh", {}).status_code == 200
 
 
+def test_where_only_the_port_is_another_one_it_is_named(site: Site) -> None:
+    params = {"checks": [{"name": "a", "url": site.upstream.url("/x")}]}
+    answer = refreshed(site, imported(site, "services", params, agreed_hosts=["127.0.0.1:1"]))
+    assert f"{REFUSED}127.0.0.1:{site.upstream.port}, which" in answer
+
+
 def test_only_the_host_that_is_asked_is_named(site: Site) -> None:
     checks = {"checks": [{"name": "Home.assistant", "url": site.upstream.url("/x"), "link": "https://nas.example/"}]}
     text = refreshed(site, imported(site, "services", checks))

@@ -74,8 +74,11 @@ class Rules:
         if self.hosts is None and not self._is_barred(host):
             return
         asked = host if host.isascii() else guard.written(host)
-        if guard.matches((*(self.hosts or ()), *self.typed), asked, port):
+        agreed = (*(self.hosts or ()), *self.typed)
+        if guard.matches(agreed, asked, port):
             return
+        if port is not None and guard.matches(agreed, asked, None):
+            host = f"{host}:{port}"  # another port of that host was agreed to
         if self.imported:
             raise FetchError(
                 f"This widget came with an import, and nobody has agreed to {host}, which it asks. {_SAVE_IT}",

@@ -53,7 +53,7 @@ DOCUMENT: dict[str, Any] = {
         },
         "agreed_hosts": {
             "type": "array",
-            "maxItems": 500,
+            "maxItems": 5000,
             "items": {"type": "string", "maxLength": 260},
             "description": "Of the hosts that the preview lists, those that what comes with it may ask. Needs the scope admin.",
         },
